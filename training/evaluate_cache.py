@@ -1,0 +1,170 @@
+"""Segment embeddings of videos that were evaluated before, by what the files contain.
+
+A second evaluation of the same model then needs no decoder and no video tower. The cache is worthless to
+everything else: it holds no times, and a damaged or deleted entry is just computed again.
+
+Axes: S segments of one video, D dimensions of the shared space.
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from cpd_model.encoder import Vectors
+
+CACHE_VERSION = 1
+"""Raise it when the same file, model, window and hop would get other segments or other frames than before."""
+
+_DIGEST_BYTES = 32
+
+
+class EmbeddedFile(NamedTuple):
+    """A video's segment embeddings."""
+
+    path: Path
+    content_hash: str
+    """sha256 hex of the bytes that were decoded."""
+
+    embeddings_SD: Vectors
+
+
+class FailedFile(NamedTuple):
+    """A video that could not be decoded or embedded."""
+
+    path: Path
+    reason: str
+
+
+EmbedFiles: TypeAlias = Callable[[list[Path]], Iterator[EmbeddedFile | FailedFile]]
+"""Decodes and embeds files, in any order; one answer for each."""
+
+OnProgress: TypeAlias = Callable[[int, int, int], None]
+"""Told how many videos are done, how many there are, and how many failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedPool:
+    """All videos of an evaluation: each is in exactly one of the two."""
+
+    embeddings: dict[Path, Vectors] = field(default_factory=dict)
+    """(S, D) of each video that could be read, S >= 1."""
+
+    reasons: dict[Path, str] = field(default_factory=dict)
+    """Why each of the others could not."""
+
+
+class EmbeddingCache:
+    """A folder of segment embeddings of one model on one kind of device with one window and hop."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        fingerprint: str,
+        device: str,
+        embed_dim: int,
+        window_seconds: float,
+        hop_seconds: float,
+    ) -> None:
+        # Half precision on a GPU gives other numbers than a CPU: one must not pass for the other.
+        kind = device.partition(":")[0]
+        setting = f"v{CACHE_VERSION}-{kind}-window{window_seconds:g}-hop{hop_seconds:g}"
+        self.folder = root / "evaluate" / fingerprint / setting
+        self._embed_dim = embed_dim
+
+    def load(self, content_hash: str) -> Vectors | None:
+        """The (S, D) float32 rows stored for these bytes; None where there are none or they are damaged."""
+        try:
+            content = self._path_of(content_hash).read_bytes()
+        except OSError:
+            return None
+        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        row_bytes = 4 * self._embed_dim
+        if hashlib.sha256(payload).digest() != digest or not payload or len(payload) % row_bytes:
+            return None
+        return np.frombuffer(payload, dtype="<f4").astype(np.float32).reshape(-1, self._embed_dim)
+
+    def save(self, content_hash: str, embeddings_SD: Vectors) -> None:
+        """Store rows for these bytes; a reader sees all of it or nothing."""
+        payload = np.ascontiguousarray(embeddings_SD, dtype="<f4").tobytes()
+        path = self._path_of(content_hash)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
+            os.replace(partial, path)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
+
+    def _path_of(self, content_hash: str) -> Path:
+        return self.folder / content_hash[:2] / f"{content_hash}.f32"
+
+
+def embed_with_cache(
+    paths: list[Path],
+    cache: EmbeddingCache,
+    embed_files: EmbedFiles,
+    *,
+    on_progress: OnProgress = lambda done, total, failed: None,
+) -> EmbeddedPool:
+    """Embeddings of all videos, asking `embed_files` only for those whose bytes the cache does not know.
+
+    Files of equal bytes are decoded once. A failure is not stored: it may be the machine's (a time or memory
+    limit), so the next evaluation tries that file again.
+    """
+    pool = EmbeddedPool()
+    same_bytes: dict[str, list[Path]] = {}
+
+    def report() -> None:
+        on_progress(len(pool.embeddings) + len(pool.reasons), len(paths), len(pool.reasons))
+
+    for path, content_hash in _hash_files(paths):
+        if isinstance(content_hash, FailedFile):
+            pool.reasons[path] = content_hash.reason
+        elif (stored_SD := cache.load(content_hash)) is not None:
+            pool.embeddings[path] = stored_SD
+        else:
+            same_bytes.setdefault(content_hash, []).append(path)
+        report()
+    if not same_bytes:  # embed_files is not even called: it would import the decoder
+        return pool
+    copies_of = {copies[0]: copies for copies in same_bytes.values()}
+    for result in embed_files(list(copies_of)):
+        for path in copies_of.pop(result.path):
+            if isinstance(result, FailedFile):
+                pool.reasons[path] = result.reason
+            else:
+                pool.embeddings[path] = result.embeddings_SD
+        if isinstance(result, EmbeddedFile):
+            with contextlib.suppress(OSError):  # a full disk costs the next evaluation time
+                cache.save(result.content_hash, result.embeddings_SD)
+        report()
+    if copies_of:
+        raise RuntimeError(f"embed_files gave no answer for {len(copies_of)} files")
+    return pool
+
+
+def _hash_files(paths: Iterable[Path]) -> Iterator[tuple[Path, str | FailedFile]]:
+    paths = list(paths)
+    with ThreadPoolExecutor(max_workers=4) as threads:  # hashing releases the GIL
+        yield from zip(paths, threads.map(_hash_file, paths), strict=True)
+
+
+def _hash_file(path: Path) -> str | FailedFile:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return FailedFile(path, "no such file")
+    except OSError as error:
+        return FailedFile(path, error.strerror or type(error).__name__)
