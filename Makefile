@@ -1,0 +1,67 @@
+# Everything that is done with this project, in one place. `make` alone lists it.
+#
+#   PYTHON=python3.12   the Python that makes .venv; 3.11 or newer
+#   INDEX_URL=URL       a second package index. On Linux, PyPI's PyTorch brings some 3 GB of CUDA;
+#                       INDEX_URL=https://download.pytorch.org/whl/cpu takes the 200 MB one without.
+#                       On a GPU machine name the index of your CUDA (.../whl/cu126), or none.
+#   EXTRAS=dev,gpu      `gpu` adds faiss-gpu (Linux, CUDA 12)
+#   VIDEOS=~/Videos     your own folder for `make demo`;  PORT=8000 where it then listens
+#   TESTS="-k catalog"  arguments for pytest
+
+PYTHON ?= python3
+INDEX_URL ?=
+EXTRAS ?= dev
+VIDEOS ?=
+PORT ?= 8000
+TESTS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INDEX := $(if $(INDEX_URL),--extra-index-url $(INDEX_URL))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint check bench fix
+
+help:  ## list these commands
+	@echo "cpd finds moments in your own video by describing them. Commands:"
+	@awk -F ':.*## +' '/^[a-z]+:.*##/ {printf "  make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables (PYTHON, INDEX_URL, EXTRAS, VIDEOS, PORT, TESTS) are told at the top of Makefile."
+
+setup: $(STAMP)  ## make .venv and install everything into it (seconds when it is there)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "cpd needs Python 3.11 or newer, and '$(PYTHON)' is not one: name it, as in 'make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12'" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install python3-venv (Debian, Ubuntu: apt install python3-venv), then run this again" >&2; exit 1; }
+	@echo "== Installing into $(VENV). The first time this downloads PyTorch and friends; it takes minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt $(INDEX) --editable '.[$(EXTRAS)]'
+	@case ',$(EXTRAS),' in *,gpu,*) \
+	  echo "== faiss-gpu takes the place of faiss-cpu (both are the module faiss)"; \
+	  $(PIP) install --constraint constraints.txt --force-reinstall --no-deps faiss-gpu;; esac
+	@touch $@
+
+demo: $(STAMP)  ## make a small library, search it, label a clip, serve the page (VIDEOS=~/Videos PORT=8000)
+	@$(BIN)/python scripts/demo.py --port $(PORT) $(if $(VIDEOS),--videos "$(VIDEOS)")
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(STAMP)  ## format, lint, types and import contracts, without changing a file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## everything that must hold before a commit: lint and test
+
+bench: $(STAMP)  ## measure quality and speed, and record them in benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/index_speed.py
+
+fix: $(STAMP)  ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
