@@ -1,0 +1,64 @@
+"""Rules of the house that a tool does not know: file names, sizes, no leftovers."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_LINES = 400
+VAGUE_NAMES = {"utils", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
+
+
+def python_files() -> list[Path]:
+    """The project's own Python files, without environments and build folders."""
+    tops = ("cpd.py", "cpd_model", "index", "training", "service", "tests", "benchmarks", "scripts")
+    found = [path for top in tops for path in python_files_in(ROOT / top)]
+    assert len(found) > 20, "the walk lost its way"
+    return found
+
+
+def python_files_in(place: Path) -> Iterator[Path]:
+    yield from [place] if place.is_file() else sorted(place.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=name_of)
+def test_a_file_is_named_after_what_it_knows(path: Path) -> None:
+    """`utils` says nothing, so anything lands in it."""
+    assert path.stem not in VAGUE_NAMES
+
+
+@pytest.mark.parametrize("path", python_files(), ids=name_of)
+def test_a_file_can_be_read_in_one_go(path: Path) -> None:
+    """A module that grows past this knows more than one thing."""
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", python_files(), ids=name_of)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    """What is missing stands in an issue, not in the code; and code is ASCII."""
+    text = path.read_text()
+    leftover = re.compile(r"#\s*(TODO|FIXME|XXX)\b|raise\s+NotImplementedError")
+
+    assert leftover.search(text) is None
+    assert text.isascii()
+
+
+def test_the_layers_hold() -> None:
+    """service | training -> index -> cpd_model; FFmpeg, FAISS and HTTP each in one place."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
