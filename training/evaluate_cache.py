@@ -1,7 +1,8 @@
 """Segment embeddings of videos that were evaluated before, by what the files contain.
 
-A second evaluation of the same model then needs no decoder and no video tower. The cache is worthless to
-everything else: it holds no times, and a damaged or deleted entry is just computed again.
+A second evaluation of the same model then needs no decoder and no video tower. The cache is
+worthless to everything else: it holds no times, and a damaged or deleted entry is just computed
+again.
 
 Axes: S segments of one video, D dimensions of the shared space.
 """
@@ -21,7 +22,7 @@ import numpy as np
 from cpd_model.encoder import Vectors
 
 CACHE_VERSION = 1
-"""Raise it when the same file, model, window and hop would get other segments or other frames than before."""
+"""Raise it when the same file, model, window and hop get other segments or frames than before."""
 
 _DIGEST_BYTES = 32
 
@@ -81,7 +82,7 @@ class EmbeddingCache:
         self._embed_dim = embed_dim
 
     def load(self, content_hash: str) -> Vectors | None:
-        """The (S, D) float32 rows stored for these bytes; None where there are none or they are damaged."""
+        """The float32 rows (S, D) stored for these bytes; None where none or damaged ones are."""
         try:
             content = self._path_of(content_hash).read_bytes()
         except OSError:
@@ -117,10 +118,10 @@ def embed_with_cache(
     *,
     on_progress: OnProgress = lambda done, total, failed: None,
 ) -> EmbeddedPool:
-    """Embeddings of all videos, asking `embed_files` only for those whose bytes the cache does not know.
+    """Embeddings of all videos, asking `embed_files` for those whose bytes the cache lacks.
 
-    Files of equal bytes are decoded once. A failure is not stored: it may be the machine's (a time or memory
-    limit), so the next evaluation tries that file again.
+    Files of equal bytes are decoded once. A failure is not stored: it may be the machine's (a time
+    or memory limit), so the next evaluation tries that file again.
     """
     pool = EmbeddedPool()
     same_bytes: dict[str, list[Path]] = {}

@@ -26,12 +26,12 @@ class ManifestRow:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Rows of a CSV with a header: `path` (relative to the CSV), `caption`, `label`; other columns are ignored.
+    """Rows of a CSV with the columns `path` (relative to the CSV), `caption`, `label`.
 
-    Files are not looked for: a missing one is the evaluation's to count.
+    Other columns are ignored. Files are not looked for: a missing one is the evaluation's to count.
 
     Raises:
-        InputError: no such file, no UTF-8, no CSV, no `path` column, no row, or a row without a path.
+        InputError: no such file, no UTF-8 CSV, no `path` column, no row, or one without a path.
     """
     records = _records(path)
     folder = path.absolute().parent

@@ -2,8 +2,8 @@
 
 Axes: Q queries (or videos to label), V candidates (videos, or classes), N items of a sample.
 
-A rank is 1 for the best candidate. `inf` is the rank of a target that cannot be found at all, because its
-file failed: it is a miss at every k, also where k is larger than the pool.
+A rank is 1 for the best candidate. `inf` is the rank of a target that cannot be found at all,
+because its file failed: it is a miss at every k, also where k is larger than the pool.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 
 TIE_TOLERANCE = 1e-6
-"""Cosines closer than this are a tie: float32 sums of a few hundred products cannot tell them apart."""
+"""Cosines closer than this are a tie: float32 sums over D products cannot tell them apart."""
 
 
 class Interval(NamedTuple):
@@ -33,8 +33,8 @@ def pessimistic_ranks(
     So a model that gives all candidates one score gets the last rank, not the first.
 
     Args:
-        scores_QV: larger is better. -inf or NaN marks a candidate that could not be scored: it stands behind
-            all others as a candidate, and is never found as a target.
+        scores_QV: larger is better. -inf or NaN marks a candidate that could not be scored: it
+            stands behind all others as a candidate, and is never found as a target.
         targets_Q: column of each query's target.
         tolerance: candidates at most this far below the target count as tied with it.
 
@@ -69,7 +69,7 @@ def mean_reciprocal_rank(ranks_Q: Floats) -> float:
 
 
 def mean_per_class(correct_N: NDArray[np.bool_], classes_N: Sequence[int]) -> float:
-    """Accuracy of each class that occurs, averaged so that each class weighs the same, in [0, 1]."""
+    """Accuracy of each class that occurs, averaged so that each weighs the same, in [0, 1]."""
     classes = np.asarray(classes_N)
     correct = _some(np.asarray(correct_N, dtype=np.float64))
     _, class_of_N, counts_C = np.unique(classes, return_inverse=True, return_counts=True)
@@ -86,8 +86,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Percentile bootstrap interval of a statistic over items drawn again with replacement.
 
-    It tells how much the figure would move with another sample of the same kind and size; it knows nothing of
-    how the sample was chosen.
+    It tells how much the figure would move with another sample of the same kind and size; it knows
+    nothing of how the sample was chosen.
 
     Args:
         statistic: from positions of items, (num_items,) with repetitions, to the figure.
