@@ -1,7 +1,10 @@
 """Small encoders whose answers can be worked out by hand; public, for tests and first experiments."""
 
 import hashlib
+import string
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +32,9 @@ class ColorEncoder:
 
     def __init__(self, *, num_frames: int = 4, frame_size: int = 16, name: str = "color") -> None:
         self.name = name
-        self.fingerprint = hashlib.sha256(f"color {num_frames} {frame_size} {name}".encode()).hexdigest()
+        self.fingerprint = hashlib.sha256(
+            f"color {num_frames} {frame_size} {name}".encode()
+        ).hexdigest()
         self.embed_dim = 4
         self.clip_spec = ClipSpec(
             num_frames=num_frames, frame_size=frame_size, resize="crop", short_side=frame_size
@@ -72,3 +77,53 @@ def _with_constant(rgb_BC: Vectors) -> Vectors:
     rows_BD = np.concatenate([rgb_BC, np.full((len(rgb_BC), 1), 0.5, dtype=np.float32)], axis=1)
     unit: Vectors = (rows_BD / np.linalg.norm(rows_BD, axis=1, keepdims=True)).astype(np.float32)
     return unit
+
+
+def tiny_bundle(
+    folder: Path, *, video_tower: Literal["frames", "resnet3d"] = "frames", seed: int = 0
+) -> Path:
+    """Write a bundle of a tiny random model, and return its folder.
+
+    Its embeddings mean nothing, but everything else is real: 8 dimensions, clips of 4 frames of
+    32x32 pixels, a BERT of one layer over single letters and a few words. The same seed gives the
+    same weights, and so the same fingerprint.
+    """
+    import torch
+
+    from cpd_model.bundle import save_bundle
+    from cpd_model.config import CPDConfig
+    from cpd_model.model import CPDModel
+    from cpd_model.processor import CPDProcessor
+
+    config = CPDConfig.preset(f"tiny-{video_tower}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = CPDModel(config).eval()
+    save_bundle(model, CPDProcessor.for_config(config, _tiny_tokenizer()), folder)
+    return folder
+
+
+def _tiny_tokenizer() -> Any:
+    """A WordPiece tokenizer whose vocabulary is special tokens, colours, letters and digits."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    letters = [*string.ascii_lowercase, *string.digits]
+    words = [*special, *COLORS, *letters]
+    words += [f"##{letter}" for letter in string.ascii_lowercase[: 64 - len(words)]]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(word, vocabulary[word]) for word in ("[CLS]", "[SEP]")],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )

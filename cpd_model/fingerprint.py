@@ -1,0 +1,214 @@
+"""What identifies an embedding space: a hash over all that changes an embedding, and nothing else.
+
+Four parts are hashed apart, so that the small ones can be checked each time a bundle is opened and
+the weights only when somebody asks:
+
+    weights     every tensor of model.safetensors: name, dtype, shape, bytes
+    config      towers and shared space, from config.json
+    processor   frame size, sampling, mean, std, text length, from processor_config.json
+    tokenizer   the tokenizer's files
+
+JSON is hashed by its content, tensors by their bytes: names, paths and formatting do not count.
+Nothing here imports torch.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+PROCESSOR_FILE = "processor_config.json"
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+"""All names that Hugging Face tokenizers save under; a bundle has some of them."""
+
+_CONFIG_KEYS = ("video_tower", "video_options", "text_options", "embed_dim")
+_WITHOUT_EFFECT = frozenset(
+    {
+        "_name_or_path",
+        "architectures",
+        "backend",
+        "dtype",
+        "is_local",
+        "local_files_only",
+        "name_or_path",
+        "padding",  # state of the tokenizer's last call; the processor sets it each time
+        "processor_class",
+        "torch_dtype",
+        "transformers_version",
+        "truncation",
+        "use_cache",
+    }
+)
+_CHUNK_BYTES = 1 << 22
+
+
+class FingerprintParts(NamedTuple):
+    """The hashes, 64 hex digits each, from which a fingerprint is made."""
+
+    weights: str
+    config: str
+    processor: str
+    tokenizer: str
+
+    def fingerprint(self) -> str:
+        """64 hex digits over all parts."""
+        return _sha256_of_json({"format": 1, **self._asdict()})
+
+
+class TensorFacts(NamedTuple):
+    """A tensor in a safetensors file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    """First byte in the file."""
+    stop: int
+    """One past the last byte in the file."""
+
+
+def fingerprint_parts(folder: Path) -> FingerprintParts:
+    """All parts of a bundle's fingerprint; reads every byte of its weights.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is damaged.
+    """
+    small = small_parts(folder)
+    return FingerprintParts(hash_weights(folder / WEIGHTS_FILE), *small)
+
+
+def small_parts(folder: Path) -> tuple[str, str, str]:
+    """Hashes of config, processor and tokenizer, in milliseconds.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is damaged.
+    """
+    config = read_json(folder / CONFIG_FILE)
+    missing = [key for key in _CONFIG_KEYS if key not in config]
+    if missing:
+        raise ValueError(f"{CONFIG_FILE} has no {missing[0]}: it is no configuration of a CPDModel")
+    tokenizer = {
+        name: _hash_tokenizer_file(folder / name)
+        for name in TOKENIZER_FILES
+        if (folder / name).exists()
+    }
+    if not tokenizer:
+        raise FileNotFoundError(f"no tokenizer file in {folder.name}")
+    return (
+        _sha256_of_json(_effective({key: config[key] for key in _CONFIG_KEYS})),
+        _sha256_of_json(_effective(read_json(folder / PROCESSOR_FILE))),
+        _sha256_of_json(tokenizer),
+    )
+
+
+def hash_weights(path: Path) -> str:
+    """64 hex digits over the tensors of a safetensors file, in order of their names.
+
+    Counters of batch norms are left out: they change no embedding.
+
+    Raises:
+        OSError: the file is missing.
+        ValueError: it is no safetensors file, or it ends early.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for tensor in tensors_of(path):
+            if tensor.name.endswith("num_batches_tracked"):
+                continue
+            digest.update(f"{tensor.name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+            file.seek(tensor.start)
+            left = tensor.stop - tensor.start
+            while left:
+                chunk = file.read(min(left, _CHUNK_BYTES))
+                if not chunk:
+                    raise ValueError(f"{path.name} ends early, inside {tensor.name}")
+                digest.update(chunk)
+                left -= len(chunk)
+    return digest.hexdigest()
+
+
+def tensors_of(path: Path) -> list[TensorFacts]:
+    """The tensors that a safetensors file says it holds, by name; reads its header alone.
+
+    Raises:
+        OSError: the file is missing.
+        ValueError: the header is damaged.
+
+    Source: the format's description in huggingface/safetensors (8 bytes of length, JSON, data).
+    """
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+        if not 2 <= length <= path.stat().st_size - 8:
+            raise ValueError(f"{path.name} is no safetensors file: its header is damaged")
+        header = _parse_json(file.read(length), path)
+    return sorted(_read_header(header, data_start=8 + length))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        OSError: the file is missing.
+        ValueError: it holds no JSON object.
+    """
+    return _parse_json(path.read_bytes(), path)
+
+
+def _parse_json(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        parsed = json.loads(content)
+    except ValueError as error:
+        raise ValueError(f"{path.name} is damaged: {error}") from error
+    if not isinstance(parsed, dict):
+        raise ValueError(f"{path.name} is damaged: it holds no JSON object")
+    return parsed
+
+
+def _read_header(header: dict[str, Any], *, data_start: int) -> Iterator[TensorFacts]:
+    for name, facts in header.items():
+        if name != "__metadata__":
+            start, stop = facts["data_offsets"]
+            shape = tuple(facts["shape"])
+            yield TensorFacts(name, facts["dtype"], shape, data_start + start, data_start + stop)
+
+
+def _hash_tokenizer_file(path: Path) -> str:
+    if path.suffix == ".json":
+        return _sha256_of_json(_effective(read_json(path)))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _effective(value: Any) -> Any:
+    """The same JSON without the keys, at any depth, that change no embedding."""
+    if isinstance(value, dict):
+        return {
+            key: _effective(inner)
+            for key, inner in value.items()
+            if key not in _WITHOUT_EFFECT and "dropout" not in key
+        }
+    if isinstance(value, list):
+        return [_effective(inner) for inner in value]
+    return value
+
+
+def _sha256_of_json(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""The `frames` tower: a 2D backbone looks at each frame alone, then a head joins the frames of a clip.
+
+The head is a label prior, a learned projection, or their sum:
+
+    features (B, T, F) -> classifier -> softmax -> mean over T -> the K likeliest -> x prior (L, D)
+    features (B, T, F) -> mean or transformer over T -> linear (D)
+
+The label prior is ConSE (Norouzi et al. 2014; for actions Objects2action, Jain et al. 2015): a clip
+is embedded as the mixture of the text embeddings of the classes that its frames show. It needs no
+video to learn from, and every step of it has a gradient.
+
+Axes: N frames of any clip, B clips, T frames of a clip, F features, L classes, D shared space.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cpd_model.config import FramesOptions
+from cpd_model.efficientnet_lite import EfficientNetLite
+
+
+class FramesTower(nn.Module):
+    """Frames -> features (`frame_features`), features of a clip -> embedding (`pool`)."""
+
+    def __init__(self, options: FramesOptions, *, embed_dim: int, num_frames: int) -> None:
+        super().__init__()
+        self.backbone = EfficientNetLite(options.backbone, num_classes=options.num_classes)
+        self.num_features = self.backbone.variant.num_features
+        self.prior = (
+            LabelPrior(options.num_classes, embed_dim, kept_classes=options.kept_classes)
+            if options.label_prior
+            else None
+        )
+        self.temporal = (
+            TemporalTransformer(
+                self.num_features,
+                num_frames=num_frames,
+                num_layers=options.num_layers,
+                num_heads=options.num_heads,
+            )
+            if options.projection and options.temporal == "transformer"
+            else None
+        )
+        self.projection = nn.Linear(self.num_features, embed_dim) if options.projection else None
+
+    def frame_features(self, frames_NCHW: Tensor) -> Tensor:
+        """Features (N, F) of normalised frames (N, 3, H, W)."""
+        features_NF: Tensor = self.backbone(frames_NCHW)
+        return features_NF
+
+    def pool(self, features_BTF: Tensor) -> Tensor:
+        """Embeddings (B, D) of clips, not yet normalised; float32, whatever autocast says."""
+        with torch.autocast(features_BTF.device.type, enabled=False):
+            features_BTF = features_BTF.float()
+            parts_BD = []
+            if self.prior is not None:
+                parts_BD.append(self.prior(self.backbone.classify(features_BTF)))
+            if self.projection is not None:
+                parts_BD.append(self.projection(self._join(features_BTF)))
+            return torch.stack(parts_BD).sum(dim=0)
+
+    def forward(self, clips_BCTHW: Tensor) -> Tensor:
+        batch, _, frames = clips_BCTHW.shape[:3]
+        frames_NCHW = clips_BCTHW.transpose(1, 2).flatten(0, 1)
+        features_NF = self.frame_features(frames_NCHW)
+        return self.pool(features_NF.unflatten(0, (batch, frames)))
+
+    def _join(self, features_BTF: Tensor) -> Tensor:
+        if self.temporal is None:
+            return features_BTF.mean(dim=1)
+        joined_BF: Tensor = self.temporal(features_BTF)
+        return joined_BF
+
+
+class LabelPrior(nn.Module):
+    """Logits of a clip's frames (B, T, L) -> the mixture (B, D) of the likeliest classes' embeddings."""
+
+    def __init__(self, num_classes: int, embed_dim: int, *, kept_classes: int) -> None:
+        super().__init__()
+        self.kept_classes = kept_classes
+        self.embeddings_LD = nn.Parameter(torch.empty(num_classes, embed_dim))
+
+    def forward(self, logits_BTL: Tensor) -> Tensor:
+        clip_BL = logits_BTL.softmax(dim=-1).mean(dim=1)
+        kept = clip_BL.topk(self.kept_classes, dim=-1)
+        weights_BK = kept.values / kept.values.sum(dim=-1, keepdim=True)
+        mixture_BD = torch.einsum("bk,bkd->bd", weights_BK, self.embeddings_LD[kept.indices])
+        return F.normalize(mixture_BD, dim=-1)
+
+
+class TemporalTransformer(nn.Module):
+    """Frame features (B, T, F) -> (B, F): their mean plus what attention over the frames adds."""
+
+    def __init__(
+        self, num_features: int, *, num_frames: int, num_layers: int, num_heads: int
+    ) -> None:
+        super().__init__()
+        self.positions_TF = nn.Parameter(torch.zeros(num_frames, num_features))
+        layer = nn.TransformerEncoderLayer(
+            num_features,
+            num_heads,
+            dim_feedforward=2 * num_features,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
+
+    def forward(self, features_BTF: Tensor) -> Tensor:
+        """Raises ValueError where a clip has another number of frames than there are positions."""
+        if features_BTF.shape[1] != len(self.positions_TF):
+            raise ValueError(
+                f"clips must have {len(self.positions_TF)} frames, got {features_BTF.shape[1]}"
+            )
+        joined_BTF: Tensor = self.layers(features_BTF + self.positions_TF)
+        return joined_BTF.mean(dim=1)

@@ -1,0 +1,76 @@
+"""The text tower: a Hugging Face encoder, the masked mean of its tokens, and a projection.
+
+Axes: B batch, L tokens, E encoder width, D dimensions of the shared space.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel
+
+from cpd_model.config import TextOptions
+
+
+class TextTower(nn.Module):
+    """Token ids (B, L) and their mask (B, L) -> embeddings (B, D), not yet normalised."""
+
+    def __init__(self, options: TextOptions, *, embed_dim: int) -> None:
+        """Random weights.
+
+        Raises:
+            ValueError: the encoder is of an unknown type, or without a projection its width is
+                not `embed_dim`.
+        """
+        super().__init__()
+        settings = dict(options.encoder)
+        self.encoder = AutoModel.from_config(
+            AutoConfig.for_model(settings.pop("model_type"), **settings)
+        )
+        if hasattr(self.encoder, "pooler"):
+            self.encoder.pooler = (
+                None  # reads [CLS] alone: unused here, and DDP minds unused weights
+            )
+        width = self.encoder.config.hidden_size
+        if options.projection == "none" and width != embed_dim:
+            raise ValueError(
+                f"without a text projection embed_dim must be the encoder's width {width}, "
+                f"got {embed_dim}"
+            )
+        self.projection: nn.Module = (
+            nn.Identity()
+            if options.projection == "none"
+            else projection_mlp(width, options.hidden_dim, embed_dim)
+        )
+
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
+        tokens_BLE = self.encoder(
+            input_ids=input_ids_BL, attention_mask=attention_mask_BL
+        ).last_hidden_state
+        pooled_BE = masked_mean(tokens_BLE, attention_mask_BL)
+        embeddings_BD: Tensor = self.projection(pooled_BE)
+        return embeddings_BD
+
+
+def masked_mean(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+    """Mean (B, E) of the tokens whose mask is not 0, in float32; at least one a row must be kept."""
+    weights_BL1 = mask_BL.to(torch.float32).unsqueeze(-1)
+    return (tokens_BLE.float() * weights_BL1).sum(dim=1) / weights_BL1.sum(dim=1)
+
+
+def projection_mlp(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
+    """Linear, BatchNorm, ReLU, Linear: the paper's head (768, 512, 256) on top of the text encoder."""
+    return nn.Sequential(
+        nn.Linear(in_dim, hidden_dim),
+        nn.BatchNorm1d(hidden_dim),
+        nn.ReLU(),
+        nn.Linear(hidden_dim, out_dim),
+    )
+
+
+def encoder_settings(config: Any) -> dict[str, Any]:
+    """What TextOptions.encoder stores of a Hugging Face configuration: all that differs from defaults."""
+    settings: dict[str, Any] = config.to_diff_dict()
+    for name in ("architectures", "transformers_version", "dtype", "torch_dtype"):
+        settings.pop(name, None)
+    return {**settings, "model_type": config.model_type}
