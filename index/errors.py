@@ -1,22 +1,26 @@
 """Failures of video files and libraries; see cpd_model.errors for the whole family.
 
-    InputError
-      - VideoError                a file that cannot be decoded; carries `path` and `reason`
-          - NotAVideoError        its content is no video: passed over, not a failure
-          - VideoTimeoutError     its decoder hung and was killed
-          - VideoCrashError       its decoder process died
-          - VideoMemoryError      its decoder wanted more memory than it may have
-      - UnknownVideoError         no video of that id in the library
-    LibraryError
-      - LibraryNotFoundError      there is no library in that folder
-      - LibraryBusyError          another process is writing to it; carries who
-      - IndexMismatchError        it was built by another model or with another window
-      - LibraryCorruptError       catalog, vectors or snapshot disagree
+InputError
+  - VideoError                a file that cannot be decoded; carries `path` and `reason`
+      - NotAVideoError        its content is no video: passed over, not a failure
+      - VideoTimeoutError     its decoder hung and was killed
+      - VideoCrashError       its decoder process died
+      - VideoMemoryError      its decoder wanted more memory than it may have
+  - UnknownVideoError         no video of that id in the library
+LibraryError
+  - LibraryNotFoundError      there is no library in that folder
+  - LibraryBusyError          another process is writing to it; carries who
+  - IndexMismatchError        it was built by another model or with another window
+  - LibraryCorruptError       catalog, vectors or snapshot disagree
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cpd_model.errors import CPDError, InputError
+
+if TYPE_CHECKING:
+    from index.lock import Holder
 
 
 class VideoError(InputError):
@@ -62,6 +66,10 @@ class LibraryNotFoundError(LibraryError):
 
 class LibraryBusyError(LibraryError):
     """Another process is writing to the library."""
+
+    def __init__(self, message: str, *, holder: "Holder | None" = None) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class IndexMismatchError(LibraryError):

@@ -1,0 +1,104 @@
+"""One writer at a time: a lock that the operating system frees when its holder dies.
+
+The lock is `flock` on DIR/writer.lock, so `kill -9` or a crash frees it at once and nothing has to
+be cleaned up. Who holds it stands in DIR/writer.json, which only serves the sentence that another
+process reads when it has to wait; left over from a killed writer it misleads nobody, for the lock
+itself is free.
+
+On NFS `flock` holds between hosts only where the server and the mount pass locks on (NFSv4, or
+lockd), and SQLite's WAL needs shared memory of one host anyway: keep a library on a local disk.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from index.errors import LibraryBusyError, LibraryError
+
+LOCK_NAME = "writer.lock"
+HOLDER_NAME = "writer.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Who writes to a library."""
+
+    pid: int
+    host: str
+    since: float
+    """Seconds since 1970."""
+
+    command: str
+    """The command line, at most 200 characters."""
+
+    def __str__(self) -> str:
+        """As it stands in the sentence that a waiting process shows."""
+        since = datetime.fromtimestamp(self.since).astimezone().isoformat(" ", "seconds")
+        return f"process {self.pid} on {self.host} since {since} ({self.command})"
+
+
+@contextlib.contextmanager
+def writer_lock(folder: Path, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold the writer's lock of a library.
+
+    Args:
+        wait_seconds: how long to wait for another writer to finish; 0 asks once.
+
+    Raises:
+        LibraryBusyError: another process, or another writer of this one, holds it.
+        LibraryError: the folder cannot be written to.
+    """
+    # thread_local=False: a job may release on another thread than the one that began it.
+    lock = FileLock(folder / LOCK_NAME, thread_local=False)
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.1)
+    except Timeout as error:
+        raise _busy(folder) from error
+    except OSError as error:
+        raise LibraryError(f"cannot write to the library in {folder}: {error.strerror}") from error
+    try:
+        _write_holder(folder)
+        yield
+    finally:
+        (folder / HOLDER_NAME).unlink(missing_ok=True)
+        lock.release()
+
+
+def read_holder(folder: Path) -> Holder | None:
+    """Who took the lock last and has not given it back; None when that cannot be read."""
+    try:
+        return Holder(**json.loads((folder / HOLDER_NAME).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _busy(folder: Path) -> LibraryBusyError:
+    holder = read_holder(folder)
+    who = str(holder) if holder else "another process"
+    return LibraryBusyError(
+        f"the library in {folder} is being written by {who}: wait until it ends, or end it",
+        holder=holder,
+    )
+
+
+def _write_holder(folder: Path) -> None:
+    holder = Holder(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        since=time.time(),
+        command=" ".join(sys.argv)[:200].encode("utf-8", "replace").decode(),
+    )
+    partial = folder / f"{HOLDER_NAME}.partial"
+    # The note is a courtesy: on a full disk the lock holds without it.
+    with contextlib.suppress(OSError):
+        partial.write_text(json.dumps(asdict(holder)))
+        partial.replace(folder / HOLDER_NAME)

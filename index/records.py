@@ -1,0 +1,143 @@
+"""What a library tells: its settings, its videos, its segments, its failures, its state.
+
+Axes: S segments of one video.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibrarySettings:
+    """What the vectors of a library mean; fixed when it is created."""
+
+    model: str
+    """The name that the model was asked for by; two names may share one fingerprint."""
+
+    fingerprint: str
+    """Of the model: vectors of another fingerprint live in another space."""
+
+    embed_dim: int
+    """D, dimensions of a vector."""
+
+    window_seconds: float
+    """Length of a segment."""
+
+    hop_seconds: float
+    """From the start of one segment to the start of the next."""
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            raise ValueError("fingerprint must not be empty")
+        for name in ("embed_dim", "window_seconds", "hop_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoRow:
+    """One indexed video."""
+
+    video_id: str
+    """32 hex digits; stays when the file moves or its content changes."""
+
+    path: str
+    """Absolute; bytes that are no UTF-8 are surrogate escapes, as `os.fsdecode` makes them."""
+
+    size_bytes: int
+    mtime_ns: int
+    content_hash: str
+    """SHA-256 of the file, 64 hex digits."""
+
+    duration_seconds: float
+    fps: float
+    width: int
+    """As displayed, in pixels."""
+
+    height: int
+    rotation_degrees: int
+    sample_aspect_ratio: float
+    codec: str
+    container: str
+    num_frames: int
+    has_audio: bool
+    num_segments: int
+    added_at: float
+    """Seconds since 1970, when the file was first seen."""
+
+    updated_at: float
+    """Seconds since 1970, when this row last changed."""
+
+
+class SegmentRow(NamedTuple):
+    """One window [start, stop) of a video."""
+
+    segment_id: int
+    start_seconds: float
+    stop_seconds: float
+
+
+class KnownFile(NamedTuple):
+    """What a library has at a path."""
+
+    video_id: str
+
+    is_indexed: bool
+    """False for a file that failed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedVideo:
+    """A file that could not be indexed."""
+
+    video_id: str
+    path: str
+    reason: str
+    size_bytes: int
+    mtime_ns: int
+    content_hash: str | None
+    """None when not even its bytes could be read."""
+
+    failed_at: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryStatus:
+    """Where a library stands."""
+
+    model: str
+    fingerprint: str
+    embed_dim: int
+    window_seconds: float
+    hop_seconds: float
+    videos: int
+    """Indexed ones."""
+
+    failed: int
+    """Files that could not be indexed."""
+
+    segments: int
+    hours: float
+    """Of indexed video."""
+
+    bytes: int
+    """What the library's folder takes on disk; the videos themselves are elsewhere."""
+
+    generation: int
+    """Grows with each change."""
+
+    snapshot_generation: int | None
+    """The generation of the snapshot that this reader searches; None when it built its own."""
+
+    tail_segments: int
+    """Segments newer than that snapshot, searched in memory."""
+
+    search_device: str
+    """`cpu` or `cuda:0`."""
+
+    search_device_reason: str
+    """Why it is that one."""
+
+    warnings: list[str] = field(default_factory=list)
+    """What an operator should know: a snapshot that was missing or damaged."""

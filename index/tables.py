@@ -1,0 +1,156 @@
+"""The catalog's tables, as SQLAlchemy sees them; `migrations/` is what creates them.
+
+    library      one row: what the vectors mean, and the generation (bumped by each write
+    transaction) videos       one row a file, indexed or failed; `video_id` is its stable name
+    outside segments     one row a window; `id` is never used twice and is the FAISS id embeddings
+    one row an indexed video: the float16 vectors of its segments in the order of their
+                 ids, which are consecutive from `first_segment_id` (docs/decisions/0001)
+    tombstones   ids of removed segments, so that a reader can take them out of what it has loaded
+    snapshots    the FAISS snapshots that were published and may be trusted
+
+Every row that a reader loads carries the generation that wrote it, so that what is newer than a
+reader's own generation can be asked for.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    LargeBinary,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_REVISION = "0001"
+"""The newest migration; a test holds it equal to the newest one in `migrations/versions`."""
+
+
+class PathBytes(TypeDecorator[str]):
+    """A path as the file system's bytes, a str with surrogate escapes in Python.
+
+    A file name on Linux is bytes, not always UTF-8, and SQLite's TEXT must be UTF-8: a BLOB keeps
+    every name exactly. `CAST(path AS TEXT)` shows it in the sqlite3 shell.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        """Encode as `os.fsencode` does where the file system is UTF-8."""
+        return None if value is None else value.encode("utf-8", "surrogateescape")
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        """Decode as `os.fsdecode` does where the file system is UTF-8."""
+        return None if value is None else value.decode("utf-8", "surrogateescape")
+
+
+class Base(DeclarativeBase):
+    """The metadata that the migrations are compared with."""
+
+
+class LibraryRecord(Base):
+    """The single row that says what the vectors mean."""
+
+    __tablename__ = "library"
+    __table_args__ = (CheckConstraint("id = 1", name="one_library"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    fingerprint: Mapped[str]
+    embed_dim: Mapped[int]
+    window_seconds: Mapped[float]
+    hop_seconds: Mapped[float]
+    created_at: Mapped[float]
+    """Seconds since 1970."""
+    generation: Mapped[int]
+    """Grows by one with each write transaction."""
+    tombstones_since: Mapped[int]
+    """Tombstones up to this generation were dropped: a reader older than it has to load afresh."""
+
+
+class VideoRecord(Base):
+    """One file: indexed with all facts, or failed with a reason."""
+
+    __tablename__ = "videos"
+    __table_args__ = (
+        CheckConstraint("state IN ('indexed', 'failed')", name="known_state"),
+        CheckConstraint("state = 'indexed' OR reason IS NOT NULL", name="failed_for_a_reason"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    video_id: Mapped[str] = mapped_column(unique=True)
+    path: Mapped[str] = mapped_column(PathBytes, unique=True)
+    path_folded: Mapped[str]
+    """The path for `path_contains`: NFC, case folded, bytes that are no UTF-8 replaced."""
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    content_hash: Mapped[str | None] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str | None]
+    duration_seconds: Mapped[float | None]
+    fps: Mapped[float | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    rotation_degrees: Mapped[int | None]
+    sample_aspect_ratio: Mapped[float | None]
+    codec: Mapped[str | None]
+    container: Mapped[str | None]
+    num_frames: Mapped[int | None]
+    has_audio: Mapped[bool | None]
+    num_segments: Mapped[int]
+    added_at: Mapped[float]
+    updated_at: Mapped[float]
+    generation: Mapped[int]
+
+
+class SegmentRecord(Base):
+    """One window [start, stop) of a video."""
+
+    __tablename__ = "segments"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    video_number: Mapped[int] = mapped_column(
+        ForeignKey("videos.number", ondelete="CASCADE"), index=True
+    )
+    start_seconds: Mapped[float]
+    stop_seconds: Mapped[float]
+    generation: Mapped[int] = mapped_column(index=True)
+
+
+class EmbeddingRecord(Base):
+    """The vectors of one video."""
+
+    __tablename__ = "embeddings"
+
+    video_number: Mapped[int] = mapped_column(
+        ForeignKey("videos.number", ondelete="CASCADE"), primary_key=True
+    )
+    first_segment_id: Mapped[int]
+    generation: Mapped[int] = mapped_column(index=True)
+    checksum: Mapped[int] = mapped_column(BigInteger)
+    """CRC-32 of `vectors`."""
+    vectors: Mapped[bytes] = mapped_column(LargeBinary)
+    """float16, little-endian, (S, D) in C order."""
+
+
+class TombstoneRecord(Base):
+    """A segment that was removed."""
+
+    __tablename__ = "tombstones"
+
+    segment_id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(index=True)
+
+
+class SnapshotRecord(Base):
+    """A FAISS snapshot that was written whole; one that is not listed here is not trusted."""
+
+    __tablename__ = "snapshots"
+
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    num_segments: Mapped[int]
+    checksum: Mapped[str]
+    """SHA-256 of index.faiss."""
