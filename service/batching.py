@@ -44,9 +44,7 @@ class MicroBatcher(Generic[T, R]):
         wait_seconds: float = 0.0,
     ) -> None:
         if max_batch_size < 1 or max_queued < 1:
-            raise ValueError(
-                f"max_batch_size and max_queued must be positive, got {max_batch_size}, {max_queued}"
-            )
+            raise ValueError(f"sizes must be positive, got {max_batch_size = }, {max_queued = }")
         self._run = run
         self._executor = executor
         self._max_batch_size = max_batch_size

@@ -6,9 +6,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from index.search import Hit
+from index.records import VideoRow
+
+if TYPE_CHECKING:  # so that routes and their tests start without NumPy and FAISS
+    from index.label import LabelledSegment, LabelScore
+    from index.search import Hit
 
 
 class SearchAnswer(NamedTuple):
@@ -17,7 +21,7 @@ class SearchAnswer(NamedTuple):
     model: str
     """Name of the model that understood the query."""
 
-    hits: Sequence[Hit]
+    hits: "Sequence[Hit]"
     """Best first."""
 
     encode_seconds: float
@@ -32,7 +36,7 @@ class LabelOrder:
     """What to label a video with."""
 
     labels: tuple[str, ...]
-    """Names of actions, at least one."""
+    """Names of actions, two or more: they are weighed against each other."""
 
     templates: tuple[str, ...] | None = None
     """Prompts with `{}` where the label goes; None takes the model's own set for actions."""
@@ -42,21 +46,6 @@ class LabelOrder:
 
     timeline: bool = False
     """Whether to label each segment as well."""
-
-
-class LabelScore(NamedTuple):
-    """A label and how probable it is among those asked for."""
-
-    label: str
-    probability: float
-
-
-class LabelledSegment(NamedTuple):
-    """Labels of one stretch of a video, the most probable first."""
-
-    start_seconds: float
-    stop_seconds: float
-    labels: Sequence[LabelScore]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,39 +59,18 @@ class Classification:
     video_id: str | None
     """None for an upload."""
 
-    labels: Sequence[LabelScore]
-    timeline: Sequence[LabelledSegment] | None
+    labels: "Sequence[LabelScore]"
+    timeline: "Sequence[LabelledSegment] | None"
     """None where it was not asked for."""
 
     note: str | None
     """What to know before trusting the labels of this model."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredVideo:
-    """A video of the library."""
-
-    video_id: str
-    path: str
-    duration_seconds: float
-    fps: float
-    """Frames per second, on average."""
-
-    width: int
-    """Pixels, as displayed."""
-
-    height: int
-    codec: str
-    container: str
-    size_bytes: int
-    num_segments: int | None = None
-    """None in lists, where nobody counts them."""
-
-
 class VideoPage(NamedTuple):
     """Some videos of the library, and how many there are."""
 
-    videos: Sequence[StoredVideo]
+    videos: Sequence[VideoRow]
     total: int
 
 
@@ -187,16 +155,12 @@ class Engine(Protocol):
         """Videos of the library in a stable order."""
         ...
 
-    async def video(self, video_id: str) -> StoredVideo:
-        """One video, with its number of segments."""
+    async def video(self, video_id: str) -> VideoRow:
+        """One video of the library."""
         ...
 
     async def media(self, video_id: str) -> MediaFile:
-        """The file of a video.
-
-        Raises:
-            MediaGoneError: it is no longer there.
-        """
+        """Where the file of a video lies; it may have gone meanwhile."""
         ...
 
     async def thumbnail(self, video_id: str, *, at_seconds: float) -> MediaFile:
@@ -206,5 +170,5 @@ class Engine(Protocol):
     async def preview(
         self, video_id: str, *, start_seconds: float, stop_seconds: float
     ) -> MediaFile:
-        """A small MP4 of a stretch of a video that any browser plays; its time 0 is `start_seconds`."""
+        """A small MP4 of a stretch of a video that any browser plays, from its own time 0."""
         ...

@@ -52,7 +52,7 @@ class UnsupportedUploadError(InputError):
 
 
 class ForeignRequestError(InputError):
-    """A request that was addressed to another host, or that another web site made a browser send."""
+    """A request addressed to another host, or one that another web site made a browser send."""
 
 
 STATUS: dict[type[Exception], int] = {
@@ -74,6 +74,10 @@ STATUS: dict[type[Exception], int] = {
 
 READY_STATUS = {True: 200, False: 503}
 """HTTP status of /health/ready."""
+
+TOO_LARGE_STATUS = 413
+CLIENT_LEFT_STATUS = 499
+"""What nginx writes into its log when nobody is left to read the answer."""
 
 TITLES = {
     400: "Bad request",

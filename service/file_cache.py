@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -78,13 +79,14 @@ def _files_in(folder: Path) -> list[tuple[float, int, Path]]:
             stat = path.stat()
         except FileNotFoundError:
             continue
-        found.append((stat.st_mtime, stat.st_size, path))
+        found.append((stat.st_atime, stat.st_size, path))
     return found
 
 
 def _touch(path: Path) -> bool:
+    """Note the use of a file, if it is there; its time of change, hence its ETag, stays."""
     try:
-        os.utime(path)
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
     except FileNotFoundError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Texts to vectors for many callers at once: a memory of recent texts, then batches for the rest."""
+"""Texts to vectors for many callers at once: a memory of recent texts, batches for the rest."""
 
 from collections import OrderedDict
 from concurrent.futures import Executor

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     """Folder of the library to serve."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 opens the service to the network, and it asks for no password."""
+    """Address to listen on; 0.0.0.0 opens the service to the network, and it has no password."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one."""
@@ -36,8 +36,8 @@ class Settings(BaseSettings):
     """Where the model and the search run: `auto`, `cpu`, `cuda` or `cuda:1`."""
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Names that requests may address the service by, besides localhost, this machine's own name and
-    plain IP addresses; separated by commas, `*` allows all. Closes the door on DNS rebinding."""
+    """Names that requests may address the service by, besides localhost, this machine's own name
+    and plain IP addresses; separated by commas, `*` allows all. Keeps DNS rebinding out."""
 
     max_queued_queries: Count = 256
     """Text queries that may wait for the model; one more is answered with 429."""

@@ -1,0 +1,112 @@
+"""Labels for stored videos and uploads; called on a thread, never on the event loop."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cpd_model.encoder import Encoder
+from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
+from index.embed import Decoder
+from index.errors import VideoError
+from index.label import (
+    LabelledSegment,
+    LabelledVideo,
+    check_labels,
+    label_video,
+    score_labels,
+    weakness_of,
+)
+from index.library import Library
+from index.records import LibrarySettings
+from index.segments import Segment
+from service.engine import Classification, LabelOrder
+from service.errors import OverloadedError, UploadTooLargeError
+
+if TYPE_CHECKING:
+    from index.video import VideoFacts
+
+
+class ProbingDecoder(Decoder, Protocol):
+    """A decoder that also tells how long a video is, before it decodes any of it."""
+
+    def probe(self, path: Path) -> "Future[VideoFacts]":
+        """Facts of a file; raises VideoError."""
+        ...
+
+
+def label_stored(
+    library: Library, video_id: str, order: LabelOrder, encoder: Encoder
+) -> Classification:
+    """Label a video of the library from its stored embeddings: nothing is decoded.
+
+    Raises:
+        UnknownVideoError: there is none of that id.
+        InputError: the labels are fewer than two, or one is given twice.
+    """
+    check_labels(order.labels)
+    video = library.video(video_id)
+    segments = [Segment(row.start_seconds, row.stop_seconds) for row in library.segments(video_id)]
+    embeddings_SD = library.embeddings(video_id)
+    if len(segments) != len(embeddings_SD):
+        raise OverloadedError(f"video {video_id} is being indexed again; try again in a moment")
+    labels_LD = label_matrix(encoder, order.labels, order.templates or ACTION_TEMPLATES)
+    labelled = score_labels(
+        Path(video.path), order.labels, labels_LD, segments, embeddings_SD, encoder=encoder
+    )
+    return _classification(labelled, order, path=video.path, video_id=video_id)
+
+
+def label_upload(
+    path: Path,
+    file_name: str,
+    order: LabelOrder,
+    encoder: Encoder,
+    decoder: ProbingDecoder,
+    *,
+    settings: LibrarySettings,
+    max_seconds: float,
+) -> Classification:
+    """Label a file outside the library, cut into segments as the library's are.
+
+    Raises:
+        VideoError: it cannot be decoded; the message carries the sender's name for it.
+        UploadTooLargeError: it lasts longer than `max_seconds`.
+        InputError: the labels are fewer than two, or one is given twice.
+    """
+    try:
+        facts = decoder.probe(path).result()
+        if facts.duration_seconds > max_seconds:
+            raise UploadTooLargeError(
+                f"{file_name} lasts {facts.duration_seconds:.0f} s: "
+                f"an upload may last {max_seconds:.0f} s"
+            )
+        labelled = label_video(
+            path,
+            order.labels,
+            encoder,
+            decoder,
+            window_seconds=settings.window_seconds,
+            hop_seconds=settings.hop_seconds,
+            templates=order.templates or ACTION_TEMPLATES,
+        )
+    except VideoError as error:
+        raise type(error)(Path(file_name), error.reason) from error
+    return _classification(labelled, order, path=file_name, video_id=None)
+
+
+def _classification(
+    labelled: LabelledVideo, order: LabelOrder, *, path: str, video_id: str | None
+) -> Classification:
+    return Classification(
+        model=labelled.model,
+        path=path,
+        video_id=video_id,
+        labels=labelled.labels[: order.top],
+        timeline=_best(labelled.segments, order.top) if order.timeline else None,
+        note=weakness_of(labelled.model),
+    )
+
+
+def _best(segments: Sequence[LabelledSegment], top: int | None) -> list[LabelledSegment]:
+    return [segment._replace(labels=segment.labels[:top]) for segment in segments]
