@@ -1,0 +1,173 @@
+"""Labels a video with a person's own words, as a whole and over time.
+
+Axes: S segments, L labels, D dimensions of the shared space.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cpd_model.encoder import Encoder, Vectors
+from cpd_model.errors import InputError
+from cpd_model.zero_shot import (
+    ACTION_TEMPLATES,
+    label_matrix,
+    label_probabilities,
+    read_class_names,
+    video_probabilities,
+)
+from index.embed import Decoder, EmbeddedVideo, embed_videos
+from index.errors import VideoError
+from index.files import printable
+from index.segments import Segment
+
+
+class LabelScore(NamedTuple):
+    """A label and how probable it is among those that were asked for."""
+
+    label: str
+    probability: float
+
+
+class LabelledSegment(NamedTuple):
+    """One window [start, stop) of the video; its labels, the most probable first."""
+
+    start_seconds: float
+    stop_seconds: float
+    labels: list[LabelScore]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelledVideo:
+    """What a video shows, in the words that were offered."""
+
+    path: Path
+    model: str
+    labels: list[LabelScore]
+    """Of the whole video, the most probable first; all labels together make 1."""
+    segments: list[LabelledSegment]
+
+    def as_json(self, *, top: int) -> dict[str, Any]:
+        """For `--json`: the `top` likeliest labels of the video and of each segment."""
+        return {
+            "video": str(self.path),
+            "model": self.model,
+            "labels": [score._asdict() for score in self.labels[:top]],
+            "segments": [
+                segment._asdict() | {"labels": [score._asdict() for score in segment.labels[:top]]}
+                for segment in self.segments
+            ],
+        }
+
+
+def label_video(
+    path: Path,
+    labels: Sequence[str],
+    encoder: Encoder,
+    decoder: Decoder,
+    *,
+    window_seconds: float = 4.0,
+    hop_seconds: float = 2.0,
+    templates: Sequence[str] = ACTION_TEMPLATES,
+) -> LabelledVideo:
+    """Probabilities of all labels for the whole video and for each segment.
+
+    Raises:
+        InputError: fewer than two different labels, or an empty one.
+        VideoError: the file cannot be read.
+    """
+    check_labels(labels)
+    labels_LD = label_matrix(encoder, labels, templates)
+    (outcome,) = embed_videos(
+        [path], encoder, decoder, window_seconds=window_seconds, hop_seconds=hop_seconds
+    )
+    if not isinstance(outcome, EmbeddedVideo):
+        raise VideoError(path, outcome.reason)
+    return score_labels(
+        path, labels, labels_LD, outcome.segments, outcome.embeddings_SD, encoder=encoder
+    )
+
+
+def score_labels(
+    path: Path,
+    labels: Sequence[str],
+    labels_LD: Vectors,
+    segments: Sequence[Segment],
+    embeddings_SD: Vectors,
+    *,
+    encoder: Encoder,
+) -> LabelledVideo:
+    """The same from vectors that are there already: of a stored video, say."""
+    whole_L = video_probabilities(embeddings_SD, labels_LD, encoder.temperature)
+    each_SL = label_probabilities(embeddings_SD @ labels_LD.T, encoder.temperature)
+    return LabelledVideo(
+        path=path,
+        model=encoder.name,
+        labels=_ranked(labels, whole_L),
+        segments=[
+            LabelledSegment(segment.start_seconds, segment.stop_seconds, _ranked(labels, row_L))
+            for segment, row_L in zip(segments, each_SL, strict=True)
+        ],
+    )
+
+
+def read_labels(*, words: str | None, file: Path | None) -> list[str]:
+    """The labels of `--labels "swimming,running"` or of `--labels-file F`, one of which is given.
+
+    Raises:
+        InputError: both or neither are given, the file cannot be read, or there are fewer than two.
+    """
+    if (words is None) == (file is None):
+        raise InputError(
+            "labels come from one place: give either --labels 'swimming,running' or --labels-file"
+        )
+    if words is not None:
+        labels = [word.strip() for word in words.split(",") if word.strip()]
+    else:
+        assert file is not None
+        try:
+            labels = read_class_names(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot read the labels in {file}: {error}; expected UTF-8 text, one label a line"
+            ) from error
+    check_labels(labels)
+    return labels
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raises InputError: fewer than two labels, or one twice, which would halve its probability."""
+    if len(set(labels)) < 2:
+        raise InputError(
+            f"labels are weighed against each other: give at least two different ones, "
+            f"got {len(set(labels))}"
+        )
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise InputError(f"give each label once, got {', '.join(twice)} more than once")
+
+
+def check_video(path: Path) -> None:
+    """Raises InputError: there is no file at the path."""
+    if not path.is_file():
+        raise InputError(f"no such video file: {printable(path)}; check how it is written")
+
+
+def weakness_of(model: str) -> str | None:
+    """What to know before trusting a model's labels, in one sentence; None when all is well."""
+    from cpd_model.start import START_NAME
+
+    if model != START_NAME:
+        return None
+    return (
+        f"{START_NAME} never saw a video with its action named, so its labels are weak; "
+        f"a model trained on captioned video does better"
+    )
+
+
+def _ranked(labels: Sequence[str], probabilities_L: Vectors) -> list[LabelScore]:
+    order = np.argsort(-probabilities_L, kind="stable")
+    return [LabelScore(labels[i], float(probabilities_L[i])) for i in order]
