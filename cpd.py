@@ -77,8 +77,6 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
         if debug:
             raise
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug to see where")
-    if code == EXIT_INTERRUPTED:
-        typer.echo("interrupted", err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 

