@@ -35,9 +35,11 @@ def test_a_file_is_named_after_what_it_knows(path: Path) -> None:
     assert path.stem not in VAGUE_NAMES
 
 
-@pytest.mark.parametrize("path", python_files(), ids=name_of)
-def test_a_file_can_be_read_in_one_go(path: Path) -> None:
-    """A module that grows past this knows more than one thing."""
+@pytest.mark.parametrize(
+    "path", [path for path in python_files() if ROOT / "tests" not in path.parents], ids=name_of
+)
+def test_a_module_can_be_read_in_one_go(path: Path) -> None:
+    """What grows past this knows more than one thing; a table of cases in a test may be longer."""
     assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
