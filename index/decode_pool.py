@@ -1,0 +1,302 @@
+"""Decoding in child processes, so that no video can hang, crash or fill the process that asks.
+
+A worker that exceeds its time is killed and replaced; one that dies takes only its task with it;
+one that wants too much memory fails that task. Results are futures, which raise VideoError alone.
+Under it is `pebble.ProcessPool`; this module adds our errors, large results through files, and a
+new pool where pebble gives up on one (it does when an idle worker dies).
+"""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+import numpy as np
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from cpd_model.encoder import ClipSpec, Frames
+from index.decode_worker import (
+    FramesFile,
+    HashedFacts,
+    hash_and_probe,
+    read_frames_to_file,
+    run_task,
+    start_worker,
+)
+from index.errors import VideoCrashError, VideoTimeoutError
+from index.video import VideoFacts, probe, read_jpeg
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+GIBIBYTE = 1 << 30
+_ATTEMPTS = 3
+
+
+class DecodePool:
+    """Worker processes that read videos; a context manager.
+
+    Leaving it stops the workers at once and cancels what is not done. Methods may be called from
+    any thread. Workers start with the first task.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_workers: int | None = None,
+        timeout_seconds: float = 120,
+        memory_bytes: int | None = 2 * GIBIBYTE,
+        tasks_per_worker: int = 64,
+    ) -> None:
+        """
+        Args:
+            num_workers: processes, one decoder thread each; None takes one for each CPU.
+            timeout_seconds: longest time for one task, waiting not counted.
+            memory_bytes: what a worker may allocate beyond its start; None sets no cap. Enforced
+                on Linux alone, see `index.decode_worker.start_worker`.
+            tasks_per_worker: a worker is replaced after so many, against slow leaks.
+        """
+        if num_workers is not None and num_workers < 1:
+            raise ValueError(f"num_workers must be positive or None, got {num_workers}")
+        if timeout_seconds <= 0 or tasks_per_worker < 1:
+            raise ValueError(f"must be positive: {timeout_seconds = }, {tasks_per_worker = }")
+        self.num_workers = num_workers or _num_cpus()
+        self._timeout_seconds = timeout_seconds
+        self._tasks_per_worker = tasks_per_worker
+        self._memory_bytes = memory_bytes
+        self._folder = Path(tempfile.mkdtemp(prefix="cpd-frames-"))
+        self._lock = threading.RLock()
+        self._unfinished: set[Future[Any]] = set()
+        self._closed = False
+        self._pool = self._new_pool()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def probe(self, path: Path | str) -> Future[VideoFacts]:
+        """`index.video.probe` in a worker."""
+        return self.submit(probe, Path(path), Path(path))
+
+    def hash_and_probe(self, path: Path | str) -> Future[HashedFacts]:
+        """SHA-256 of the file's content, and its facts, in one visit of a worker."""
+        return self.submit(hash_and_probe, Path(path), Path(path))
+
+    def read_frames(
+        self, path: Path | str, seconds: Sequence[float], spec: ClipSpec
+    ) -> Future[Frames]:
+        """`index.video.read_frames` in a worker."""
+        path = Path(path)
+        arguments = (path, [float(time) for time in seconds], spec, self._folder)
+        return self._submit(read_frames_to_file, path, _fetch_frames, *arguments)
+
+    def read_jpeg(
+        self, path: Path | str, at_seconds: float, *, max_side: int = 320, quality: int = 80
+    ) -> Future[bytes]:
+        """`index.video.read_jpeg` in a worker."""
+        path = Path(path)
+        call = partial(read_jpeg, max_side=max_side, quality=quality)
+        return self.submit(call, path, path, at_seconds)
+
+    def submit(
+        self, function: Callable[P, R], path: Path, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
+        """Call a function in a worker; `path` is the file that its errors name.
+
+        The function must be importable by name there; its arguments and result must pickle.
+
+        Raises:
+            RuntimeError: the pool is closed.
+        """
+        return self._submit(function, path, _as_it_is, *args, **kwargs)
+
+    def close(self) -> None:
+        """Stop the workers now and cancel every task that is not done."""
+        with self._lock:
+            self._closed = True
+            pool, unfinished = self._pool, list(self._unfinished)
+        for future in unfinished:
+            future.cancel()
+        _retire(pool)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _submit(
+        self,
+        function: Callable[..., T],
+        path: Path,
+        fetch: Callable[[T], R],
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Future[R]:
+        future: Future[R] = Future()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the decode pool is closed")
+            self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        call = partial(run_task, function, path, *args, **kwargs)
+        self._start(_Task(call, path, fetch, future), attempts=_ATTEMPTS)
+        return future
+
+    def _start(self, task: "_Task", *, attempts: int) -> None:
+        with self._lock:
+            if self._closed:
+                task.future.cancel()
+                return
+            pool = self._pool
+            try:
+                inner = pool.schedule(task.call, timeout=self._timeout_seconds)
+            except RuntimeError:  # pebble gave up on it before it was asked
+                pool = self._replace(pool)
+                inner = pool.schedule(task.call, timeout=self._timeout_seconds)
+        task.future.add_done_callback(partial(_pass_cancel_on, inner))
+        inner.add_done_callback(partial(self._settle, task, pool, attempts))
+
+    def _settle(
+        self, task: "_Task", pool: ProcessPool, attempts: int, inner: ProcessFuture[Any]
+    ) -> None:
+        """Turn pebble's outcome into ours; tasks of a pool that broke are started again."""
+        try:
+            task.succeed(task.fetch(inner.result()))
+        except CancelledError:
+            task.future.cancel()
+        except BrokenProcessPool:
+            self._replace(pool)
+            if attempts > 1:
+                self._start(task, attempts=attempts - 1)
+            else:
+                task.fail(VideoCrashError(task.path, "decoder processes keep dying"))
+        except TimeoutError:
+            reason = f"its decoder did not finish in {self._timeout_seconds:g} s"
+            task.fail(VideoTimeoutError(task.path, reason))
+        except ProcessExpired as error:
+            reason = f"its decoder process died ({_cause_of_death(error.exitcode)})"
+            task.fail(VideoCrashError(task.path, reason))
+        except Exception as error:
+            task.fail(error)
+
+    def _replace(self, broken: ProcessPool) -> ProcessPool:
+        with self._lock:
+            if self._pool is broken and not self._closed:
+                self._pool = self._new_pool()
+                # Joining its threads from one of them, which is where we may be, would not end.
+                threading.Thread(target=_retire, args=(broken,), daemon=True).start()
+            return self._pool
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self.num_workers,
+            max_tasks=self._tasks_per_worker,
+            initializer=start_worker,
+            initargs=(self._memory_bytes, self._folder),
+            context=_CleanSpawnContext(),
+        )
+
+
+@dataclass
+class _Task:
+    """A task and the future that its caller holds."""
+
+    call: Callable[[], Any]
+    path: Path
+    fetch: Callable[[Any], Any]
+    future: Future[Any]
+
+    def succeed(self, result: Any) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
+
+
+class _CleanSpawnProcess(SpawnProcess):
+    """A spawned process that does not run the parent's main module again.
+
+    That module may import torch, or start a pool of its own, and no task of ours lives in it.
+    """
+
+    def start(self) -> None:
+        with _start_lock, _nameless_main():
+            super().start()
+
+
+class _CleanSpawnContext(SpawnContext):
+    Process = _CleanSpawnProcess
+
+
+_start_lock = threading.Lock()
+_MAIN_NAMES = ("__spec__", "__file__")
+
+
+@contextmanager
+def _nameless_main() -> Iterator[None]:
+    # multiprocessing.spawn.get_preparation_data reads these two to find the main module.
+    main = sys.modules["__main__"]
+    names = vars(main)
+    hidden: dict[str, object] = {name: names[name] for name in _MAIN_NAMES if name in names}
+    try:
+        main.__spec__ = None
+        names.pop("__file__", None)
+        yield
+    finally:
+        names.update(hidden)
+
+
+def _fetch_frames(result: FramesFile | Frames) -> Frames:
+    if not isinstance(result, FramesFile):
+        return result
+    frames_NHWC = np.fromfile(result.path, dtype=np.uint8).reshape(result.shape)
+    result.path.unlink()
+    return frames_NHWC
+
+
+def _as_it_is(result: R) -> R:
+    return result
+
+
+def _cause_of_death(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit status {exitcode}"
+    try:
+        return signal.Signals(-exitcode).name
+    except ValueError:
+        return f"signal {-exitcode}"
+
+
+def _pass_cancel_on(inner: ProcessFuture[Any], future: Future[Any]) -> None:
+    if future.cancelled():
+        inner.cancel()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
+
+
+def _retire(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
+    pool.join()
+
+
+def _num_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,220 @@
+"""Video files as the rest of the program sees them: facts, frames at given times, thumbnails.
+
+Axes: N frames, H height, W width, C channels (3, RGB).
+
+Time is seconds from the first displayed frame, by timestamps; sizes are those of the displayed
+picture, after sample aspect ratio and rotation. What a container says about its length is not used.
+A truncated file is read as far as it goes. PyAV is imported by this module and the `index.video_*`
+behind it, and nowhere else.
+
+Deciding what is a video takes two steps. `looks_like_video` is for walking folders: it judges by
+name, and by the first bytes where the name tells nothing; it never starts a decoder. What it takes
+for a video and cannot be read later is a failure, whatever the reason: NotAVideoError where the
+content is none (text, sound alone, an empty file called x.mp4), another VideoError where it is a
+video that is damaged, encrypted or coded unlike anything FFmpeg knows.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+from PIL import Image
+
+from cpd_model.encoder import ClipSpec, Frames
+from index.errors import VideoError
+from index.video_picture import Painter, Shape, fitted_size, shape_of
+from index.video_read import learn, learn_everything, read_packets_of
+from index.video_scan import Scan, ScanCache
+from index.video_source import has_video_signature
+
+_VIDEO_NAMES = """
+    3g2 3gp amv apng asf avi divx dv f4v flv gif h264 h265 hevc ivf m1v m2t m2ts m2v m4v mjpeg
+    mjpg mk3d mkv mov mp4 mpe mpeg mpg mpv mts mxf nsv nut obu ogm ogv qt rm rmvb roq tod trp
+    ts vob webm wmv wtv xvid y4m
+"""
+_OTHER_NAMES = """
+    ai arw avif bmp cr2 dng eps exr heic heif ico jpeg jpg jxl nef png psd svg tga tif tiff
+    webp xcf aac aif aiff amr ape flac m4a m4b mid midi mka mp2 mp3 oga ogg opus wav wma ass
+    csv htm html idx ini json jsonl log lrc m3u m3u8 md mpd nfo pdf rst rtf sbv srt ssa sub
+    sup tex toml tsv txt vtt xml yaml yml 7z bak bin bz2 c cfg cpp css dat db dll doc docx exe
+    gz h h5 hdf5 iso jar js lock npy npz parquet part partial pkl ppt pptx pt pth py pyc rar
+    rs safetensors sh so sql sqlite sqlite3 tar tgz tmp torrent whl xls xlsx xz zip zst
+"""
+
+VIDEO_EXTENSIONS = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
+"""Names that promise a video, in lower case with the dot."""
+
+OTHER_EXTENSIONS = frozenset(f".{name}" for name in _OTHER_NAMES.split())
+"""Names that promise stills, sound, text, archives or data, in lower case with the dot."""
+
+_scans = ScanCache()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoFacts:
+    """What a video is, from its packets and its first frame."""
+
+    duration_seconds: float
+    """From the first frame's time to the last frame's end."""
+
+    fps: float
+    """Frames a second, on average."""
+
+    width: int
+    """Pixels of the displayed picture: sample aspect ratio and rotation applied."""
+
+    height: int
+    """Pixels of the displayed picture: sample aspect ratio and rotation applied."""
+
+    rotation_degrees: int
+    """Counterclockwise turn from the stored to the displayed picture: 0, 90, 180 or 270."""
+
+    sample_aspect_ratio: float
+    """Width of a stored pixel over its height."""
+
+    codec: str
+    """FFmpeg's name of the codec: h264, mpeg4, gif ..."""
+
+    container: str
+    """FFmpeg's short name of the container: mov (MP4 too), matroska (WebM too), avi, gif ..."""
+
+    num_frames: int
+    """Displayed frames, counted."""
+
+    has_audio: bool
+    """Whether there is sound beside the pictures."""
+
+
+def looks_like_video(path: Path | str) -> bool:
+    """Whether a file should be taken for a video: by its extension, else by its first bytes.
+
+    True for a known video extension, whatever the content; False for a known other extension;
+    for any other name, whether it begins like a container that can hold video.
+    """
+    extension = Path(path).suffix.lower()
+    if extension in VIDEO_EXTENSIONS:
+        return True
+    if extension in OTHER_EXTENSIONS:
+        return False
+    try:
+        return has_video_signature(Path(path))
+    except OSError:
+        return False
+
+
+def probe(path: Path | str) -> VideoFacts:
+    """The facts of a video, from one pass over its packets; only its first frame is decoded.
+
+    Raises:
+        NotAVideoError: its content is no video.
+        VideoError: it cannot be read, or none of its frames can be decoded.
+    """
+    scan = _scans.scan(Path(path))
+    shape = scan.facts.shape
+    return VideoFacts(
+        duration_seconds=scan.duration_seconds,
+        fps=scan.fps,
+        width=shape.displayed.width,
+        height=shape.displayed.height,
+        rotation_degrees=shape.rotation_degrees,
+        sample_aspect_ratio=shape.sample_aspect_ratio,
+        codec=scan.facts.codec,
+        container=scan.facts.container,
+        num_frames=len(scan.order_D),
+        has_audio=scan.facts.has_audio,
+    )
+
+
+def read_frames(path: Path | str, seconds: Sequence[float], spec: ClipSpec) -> Frames:
+    """The frames shown nearest to these times, ready for a clip.
+
+    Times may come in any order and more than once; those outside the video get its first or last
+    frame. Each needed frame is decoded once. Of two frames equally near, the earlier one is taken.
+
+    Returns:
+        uint8 RGB (N, frame_size, frame_size, 3), one frame for each time, in their order.
+
+    Raises:
+        ValueError: a time is not finite.
+        NotAVideoError: its content is no video.
+        VideoError: it cannot be read, or none of its frames can be decoded.
+    """
+    seconds_N = np.asarray(seconds, dtype=np.float64)
+    if seconds_N.ndim != 1 or not np.isfinite(seconds_N).all():
+        raise ValueError(f"seconds must be a list of finite times, got {seconds!r}")
+    frames_NHWC = np.empty((len(seconds_N), spec.frame_size, spec.frame_size, 3), dtype=np.uint8)
+    painter = Painter()
+
+    def keep(rows: NDArray[np.intp], frame: VideoFrame, shape: Shape) -> None:
+        frames_NHWC[rows] = painter.paint_for(frame, shape, spec)
+
+    if len(seconds_N):
+        _read_nearest(Path(path), seconds_N, keep)
+    return frames_NHWC
+
+
+def read_jpeg(
+    path: Path | str, at_seconds: float, *, max_side: int = 320, quality: int = 80
+) -> bytes:
+    """The frame shown nearest to a time, as displayed, as a JPEG file.
+
+    Args:
+        max_side: longest side in pixels; smaller pictures are not enlarged.
+        quality: of the JPEG, 1..95.
+
+    Raises:
+        ValueError: the time is not finite, or a size or quality is out of range.
+        NotAVideoError: its content is no video.
+        VideoError: it cannot be read, or none of its frames can be decoded.
+    """
+    if not np.isfinite(at_seconds):
+        raise ValueError(f"at_seconds must be finite, got {at_seconds}")
+    if max_side < 1 or not 1 <= quality <= 95:
+        raise ValueError(f"bad {max_side = } or {quality = }: at least 1, and 1..95")
+    jpeg = io.BytesIO()
+
+    def keep(rows: NDArray[np.intp], frame: VideoFrame, shape: Shape) -> None:
+        picture_HWC = Painter().paint(frame, shape, fitted_size(shape, max_side=max_side))
+        Image.fromarray(picture_HWC).save(jpeg, "JPEG", quality=quality)
+
+    _read_nearest(Path(path), np.array([at_seconds]), keep)
+    return jpeg.getvalue()
+
+
+_KeepRows: TypeAlias = Callable[[NDArray[np.intp], VideoFrame, Shape], None]
+"""Takes the places of the asked times that a frame answers, the frame, and its shape."""
+
+
+def _read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: _KeepRows) -> None:
+    """Answer each time with its nearest frame; damaged stretches are learned on the way."""
+    scan = _scans.scan(path)
+    missing_N = _read_rows(scan, seconds_N, np.arange(len(seconds_N)), keep)
+    for mend in (learn, learn_everything):
+        if not len(missing_N):
+            return
+        scan = mend(scan, scan.nearest(seconds_N[missing_N]))
+        _scans.replace(scan)
+        missing_N = _read_rows(scan, seconds_N, missing_N, keep)
+    if len(missing_N):
+        raise VideoError(path, "its decoder gives other frames each time")
+
+
+def _read_rows(
+    scan: Scan, seconds_N: NDArray[np.float64], rows_M: NDArray[np.intp], keep: _KeepRows
+) -> NDArray[np.intp]:
+    """Answer these rows of the asked times; what comes back are the rows that got no frame."""
+    packet_M = scan.nearest(seconds_N[rows_M])
+    seen: set[int] = set()
+
+    def keep_rows(packet: int, frame: VideoFrame) -> None:
+        seen.add(packet)
+        shape = shape_of(frame, scan.facts.shape.sample_aspect_ratio)
+        keep(rows_M[packet_M == packet], frame, shape)
+
+    read_packets_of(scan, np.unique(packet_M), keep_rows)
+    return rows_M[~np.isin(packet_M, list(seen))]
