@@ -17,8 +17,10 @@ from service.routes import router
 from service.schemas import Problem, StoredLabelRequest
 from service.settings import Settings
 
-DESCRIPTION = """Find moments in your own video by describing them, and label actions with your own
-words. Failures are problem documents (RFC 9457, `application/problem+json`)."""
+DESCRIPTION = (
+    "Find moments in your own video by describing them, and label actions with your own words. "
+    "Failures are problem documents (RFC 9457, `application/problem+json`)."
+)
 
 TAGS = [
     {"name": "search", "description": "Describe what you look for."},
