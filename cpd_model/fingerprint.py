@@ -28,24 +28,19 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "special_tokens_map.json",
     "spiece.model",
-    "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",
     "vocab.json",
     "vocab.txt",
 )
-"""All names that Hugging Face tokenizers save under; a bundle has some of them."""
+"""Names that Hugging Face tokenizers save under, read where there is no tokenizer.json."""
 
 _CONFIG_KEYS = ("video_tower", "video_options", "text_options", "embed_dim")
 _WITHOUT_EFFECT = frozenset(
     {
         "_name_or_path",
         "architectures",
-        "backend",
         "dtype",
-        "is_local",
-        "local_files_only",
-        "name_or_path",
         "padding",  # state of the tokenizer's last call; the processor sets it each time
         "processor_class",
         "torch_dtype",
@@ -104,17 +99,10 @@ def small_parts(folder: Path) -> tuple[str, str, str]:
     missing = [key for key in _CONFIG_KEYS if key not in config]
     if missing:
         raise ValueError(f"{CONFIG_FILE} has no {missing[0]}: it is no configuration of a CPDModel")
-    tokenizer = {
-        name: _hash_tokenizer_file(folder / name)
-        for name in TOKENIZER_FILES
-        if (folder / name).exists()
-    }
-    if not tokenizer:
-        raise FileNotFoundError(f"no tokenizer file in {folder.name}")
     return (
         _sha256_of_json(_effective({key: config[key] for key in _CONFIG_KEYS})),
         _sha256_of_json(_effective(read_json(folder / PROCESSOR_FILE))),
-        _sha256_of_json(tokenizer),
+        _hash_tokenizer(folder),
     )
 
 
@@ -190,10 +178,25 @@ def _read_header(header: dict[str, Any], *, data_start: int) -> Iterator[TensorF
             yield TensorFacts(name, facts["dtype"], shape, data_start + start, data_start + stop)
 
 
-def _hash_tokenizer_file(path: Path) -> str:
-    if path.suffix == ".json":
-        return _sha256_of_json(_effective(read_json(path)))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _hash_tokenizer(folder: Path) -> str:
+    """One hash over what makes token ids.
+
+    tokenizer.json alone says it, but for the sides; what else transformers writes beside it differs
+    between its versions. Only a tokenizer without that file is hashed file by file.
+    """
+    if (folder / "tokenizer.json").exists():
+        settings = read_json(folder / "tokenizer_config.json")
+        sides = {side: settings.get(side, "right") for side in ("padding_side", "truncation_side")}
+        content = _effective(read_json(folder / "tokenizer.json"))
+        return _sha256_of_json({"tokenizer": content, **sides})
+    hashes = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in TOKENIZER_FILES
+        if (folder / name).exists()
+    }
+    if not hashes:
+        raise FileNotFoundError(f"no tokenizer file in {folder.name}")
+    return _sha256_of_json(hashes)
 
 
 def _effective(value: Any) -> Any:

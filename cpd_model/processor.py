@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from cpd_model.config import CPDConfig
 from cpd_model.encoder import ClipSpec
@@ -61,7 +61,11 @@ class CPDProcessor:
     def from_pretrained(cls, folder: str | Path) -> Self:
         """Read what `save_pretrained` wrote. Raises OSError or ValueError for an incomplete folder."""
         settings = json.loads((Path(folder) / PROCESSOR_FILE).read_text(encoding="utf-8"))
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        # tokenizer.json says all; the class of a model family would rebuild parts of it by its own rules
+        kind = (
+            PreTrainedTokenizerFast if (Path(folder) / "tokenizer.json").exists() else AutoTokenizer
+        )
+        tokenizer = kind.from_pretrained(str(folder), local_files_only=True)
         settings.pop("processor_class", None)
         settings["clip_spec"] = ClipSpec(**settings["clip_spec"])
         return cls(tokenizer, **settings)
