@@ -72,9 +72,9 @@ def add(
     """Index videos, so that they can be searched; run it again at any time.
 
     What is unchanged is skipped, a moved file keeps its id, and a run that was stopped goes on
-    where it was. Files that failed are tried again each time. A library keeps the model, window and hop
-    that it was made with. Exits with 0 when all is indexed, 1 when some files failed (each is
-    listed with its reason), 2 when it cannot run.
+    where it was. Files that failed are tried again each time. A library keeps the model, window
+    and hop that it was made with. Exits with 0 when all is indexed, 1 when some files failed
+    (each is listed with its reason), 2 when it cannot run.
     """
     from index.add import AddInterrupted
 
@@ -97,7 +97,8 @@ def add(
             f"run the same command again to go on",
             err=True,
         )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        # Not typer.Exit: of that, `cpd.main` would say once more that it was an interrupt.
+        raise SystemExit(EXIT_INTERRUPTED) from None
     if as_json:
         _print_json(report.as_json())
     else:

@@ -32,6 +32,7 @@ from index.reading import FeaturePooler, ReadTask, clip_tasks, frame_tasks
 from index.segments import Segment, plan_sampling
 
 if TYPE_CHECKING:
+    from index.decode_worker import HashedFacts
     from index.video import VideoFacts
 
 __all__ = [
@@ -61,7 +62,7 @@ class Decoder(Protocol):
         """Videos that are read at the same time."""
         ...
 
-    def hash_and_probe(self, path: Path) -> "Future[tuple[str, VideoFacts]]":
+    def hash_and_probe(self, path: Path) -> "Future[HashedFacts]":
         """SHA-256 of the file's content, in hex, and its facts."""
         ...
 
@@ -172,7 +173,7 @@ class _Video:
     embeddings_SD: Vectors | None = None
 
 
-_ProbeFuture: TypeAlias = "Future[tuple[str, VideoFacts]]"
+_ProbeFuture: TypeAlias = "Future[HashedFacts]"
 
 
 class _Probed(NamedTuple):

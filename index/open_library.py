@@ -35,13 +35,19 @@ def choose_windows(window_seconds: float | None, hop_seconds: float | None) -> W
     """What was asked for, and where nothing was, 4 s and half the window.
 
     Raises:
-        InputError: a number that is not positive.
+        InputError: a number that is not positive, or a hop that would leave gaps.
     """
     for name, value in (("window", window_seconds), ("hop", hop_seconds)):
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"--{name} must be a positive number of seconds, got {value:g}")
     window = WINDOW_SECONDS if window_seconds is None else window_seconds
-    return Windows(window, window / 2 if hop_seconds is None else hop_seconds)
+    hop = window / 2 if hop_seconds is None else hop_seconds
+    if hop > window:
+        raise InputError(
+            f"--hop must be at most the window, {window:g} s, so that no moment is left out, "
+            f"got {hop:g}"
+        )
+    return Windows(window, hop)
 
 
 def open_for_adding(
@@ -65,10 +71,10 @@ def open_for_adding(
         CPDError: no library can be opened or made there, or the model cannot be had.
     """
     load = load or _load_encoder
-    windows = choose_windows(window_seconds, hop_seconds)
     try:
         library = Library.open(folder)
     except LibraryNotFoundError:
+        windows = choose_windows(window_seconds, hop_seconds)
         encoder = load(_absolute(model), device)
         settings = LibrarySettings(
             model=encoder.name,

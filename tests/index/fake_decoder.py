@@ -1,6 +1,7 @@
 """A decoder without processes: it paints frames from a path and a time, in any order it likes."""
 
 import hashlib
+import os
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from cpd_model.encoder import ClipSpec, Frames
+from index.decode_worker import HashedFacts
 from index.errors import VideoError
 from index.video import VideoFacts
 
@@ -35,7 +37,7 @@ def facts_of(duration_seconds: float) -> VideoFacts:
 def painted_frames(path: Path, seconds: Sequence[float], spec: ClipSpec) -> Frames:
     """One colour a frame, drawn from the file's name and the time in milliseconds."""
     colors_N3 = [
-        list(hashlib.sha256(f"{path.name} {round(at * 1000)}".encode()).digest()[:3])
+        list(hashlib.sha256(os.fsencode(f"{path.name} {round(at * 1000)}")).digest()[:3])
         for at in seconds
     ]
     size = spec.frame_size
@@ -94,14 +96,14 @@ class FakeDecoder:
             self._changed.notify()
         self._thread.join()
 
-    def hash_and_probe(self, path: Path) -> Future[tuple[str, VideoFacts]]:
+    def hash_and_probe(self, path: Path) -> Future[HashedFacts]:
         self.probed.append(path)
 
-        def answer() -> tuple[str, VideoFacts]:
+        def answer() -> HashedFacts:
             if path.name not in self._durations:
                 raise VideoError(path, "no frame in it")
             content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
-            return content_hash, facts_of(self._durations[path.name])
+            return HashedFacts(content_hash, facts_of(self._durations[path.name]))
 
         return self._enqueue(answer)
 
@@ -141,5 +143,5 @@ class FakeDecoder:
                 continue
             try:
                 future.set_result(answer())
-            except VideoError as error:
+            except Exception as error:
                 future.set_exception(error)

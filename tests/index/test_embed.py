@@ -75,7 +75,7 @@ def run(
 @pytest.mark.parametrize("encoder", [ColorEncoder(), ClipEncoder()], ids=["frames", "clips"])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    ("window_seconds", "hop_seconds"), [(4.0, 2.0), (4.0, 4.0), (3.0, 0.7), (1.0, 2.5)]
+    ("window_seconds", "hop_seconds"), [(4.0, 2.0), (4.0, 4.0), (3.0, 0.7), (1.0, 1.0)]
 )
 def test_equals_the_slow_twin_in_any_order_of_completion(
     files: list[Path], encoder: Encoder, seed: int, window_seconds: float, hop_seconds: float
