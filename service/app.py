@@ -55,9 +55,9 @@ def create_app(
     app.include_router(router)
     app.include_router(page_router)
     install_error_handlers(app)
-    app.add_middleware(SafeHeaders)
     app.add_middleware(DoorKeeper, settings=settings)
-    app.add_middleware(RequestRecord, metrics=metrics)  # added last, runs first
+    app.add_middleware(RequestRecord, metrics=metrics)
+    app.add_middleware(SafeHeaders)  # added last, runs first
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own recipe
     return app
 

@@ -18,8 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import structlog
-
 from cpd_model.encoder import Encoder
 from index.library import Library
 from index.open_library import LoadEncoder
@@ -36,6 +34,7 @@ from service.engine import (
 from service.errors import NotReadyError
 from service.executors import BoundedExecutor, put_on_thread
 from service.labelling import ProbingDecoder, label_stored, label_upload
+from service.logs import open_log
 from service.media_store import MediaStore, PictureDecoder, open_cache
 from service.query_encoder import QueryEncoder
 from service.settings import Settings
@@ -44,7 +43,7 @@ WARM_UP = "a first question"
 MAX_QUEUED_SEARCHES = 1024
 MAX_QUEUED_READS = 1024
 
-log = structlog.get_logger("cpd.service")
+log = open_log()
 
 
 class ServiceDecoder(ProbingDecoder, PictureDecoder, Protocol):

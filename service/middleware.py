@@ -24,6 +24,7 @@ from service.errors import (
     UploadTooLargeError,
     problem_of,
 )
+from service.logs import open_log
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -54,7 +55,7 @@ SAFE_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-log = structlog.get_logger("cpd.service")
+log = open_log()
 
 
 class RequestRecord:
