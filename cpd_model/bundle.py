@@ -139,21 +139,16 @@ def open_bundle(
         BundleError: the bundle is incomplete, damaged or from a newer version.
     """
     from cpd_model.cpd_encoder import make_encoder
-    from cpd_model.model import CPDModel
     from cpd_model.processor import CPDProcessor
 
     fingerprint = recorded_fingerprint(folder)
     _check_quickly(folder)
     try:
-        with _no_progress_bars():
-            model, loading = CPDModel.from_pretrained(
-                str(folder), local_files_only=True, output_loading_info=True
-            )
+        model, wrong = _load_model(folder)
         processor = CPDProcessor.from_pretrained(folder)
         _check_agreement(model.config.to_dict(), processor.settings())
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise BundleError(f"cannot open the bundle {folder}: {error}; {_REMEDY}") from error
-    wrong = [*loading["missing_keys"], *loading["unexpected_keys"], *loading["mismatched_keys"]]
     if wrong:
         raise BundleError(
             f"the weights of the bundle {folder} do not fit its configuration: {wrong[0]} "
@@ -257,6 +252,17 @@ def describe_bundle(folder: Path) -> BundleFacts:
         raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
 
 
+def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
+    """The model in the folder, and the names of weights that do not fit it."""
+    from cpd_model.model import CPDModel
+
+    load: Any = CPDModel.from_pretrained  # its result depends on output_loading_info: untyped
+    with _no_progress_bars():
+        model, loading = load(str(folder), local_files_only=True, output_loading_info=True)
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    return model, [str(name) for kind in kinds for name in loading[kind]]
+
+
 def _read_record(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ModelNotFoundError(f"there is no model folder {folder}")
@@ -286,7 +292,7 @@ def _check_quickly(folder: Path) -> None:
     try:
         actual = FingerprintParts(recorded.weights, *small_parts(folder))
         weights = folder / WEIGHTS_FILE
-        # other bytes around the same tensors are fine, so a new size is a reason to look, not to refuse
+        # other bytes around the same tensors are fine: a new size is a reason to look closer
         if weights.stat().st_size != record["weights_bytes"]:
             actual = actual._replace(weights=hash_weights(weights))
     except (OSError, ValueError) as error:
@@ -326,7 +332,7 @@ def _accept_equal(folder: Path, fingerprint: str, error: OSError) -> None:
 
 def _check_agreement(config: dict[str, Any], processor: dict[str, Any]) -> None:
     """Raise ValueError where config.json and processor_config.json name different numbers."""
-    flat = {**processor["clip_spec"], **processor, **{"max_tokens": processor["max_tokens"]}}
+    flat = {**processor["clip_spec"], **processor}
     wanted = {**config, "max_tokens": config["text_options"]["max_tokens"]}
     for name in (
         *("num_frames", "frame_size", "resize", "short_side", "span_seconds"),

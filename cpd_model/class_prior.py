@@ -69,7 +69,7 @@ def main() -> None:
     from cpd_model.start import start_text_tower
 
     model, processor = start_text_tower()
-    tower = model.text_tower.double()
+    tower = model.text_tower.eval().double()
 
     def encode(texts: Sequence[str]) -> NDArray[np.float64]:
         rows = []

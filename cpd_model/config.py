@@ -88,7 +88,7 @@ class TextOptions:
     """Longer texts are cut here; special tokens count."""
 
     projection: TextProjection = "mlp"
-    """`mlp`: Linear, BatchNorm, ReLU, Linear to embed_dim, as in the paper. `none`: the pooled tokens."""
+    """`mlp`: Linear, BatchNorm, ReLU, Linear, as in the paper; `none`: the mean token itself."""
 
     hidden_dim: int = 512
     """Width of the MLP's hidden layer; unused by `none`."""
@@ -140,7 +140,8 @@ class CPDConfig(PretrainedConfig):
         """See `clip_spec` for the frames, `video` and `text` for the towers.
 
         Args:
-            similarity_temperature: divides cosine similarities, in training and before a softmax over labels.
+            similarity_temperature: divides cosine similarities, in training and before a softmax
+                over labels. (Hugging Face keeps the name `temperature` for generation.)
             image_mean: subtracted from RGB values in [0, 1].
             image_std: divides what is left.
         """
@@ -202,7 +203,7 @@ class CPDConfig(PretrainedConfig):
                 )
         if min(self.image_std) <= 0:
             raise ValueError(f"image_std must be positive, got {self.image_std}")
-        # the typed views check themselves when they are built; an unknown option is a TypeError there
+        # the typed views check themselves when built; an unknown option is a TypeError there
         try:
             self.video_options = asdict(self.video)
             self.text_options = asdict(self.text)

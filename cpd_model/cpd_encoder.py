@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from cpd_model.config import CPDConfig
 from cpd_model.devices import choose_dtype
 from cpd_model.efficientnet_lite import fold_batch_norms
 from cpd_model.encoder import ClipSpec, Frames, Vectors
@@ -20,7 +19,7 @@ from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 
 CHUNK_FRAMES = {"cpu": 16, "cuda": 256}
-"""Frames that go through a tower at once, by kind of device: bounds memory, not what a caller may send."""
+"""Frames that go through a tower at once, by kind of device: bounds memory, not the caller."""
 
 CHUNK_TEXTS = {"cpu": 64, "cuda": 512}
 """Texts that go through the text tower at once."""
@@ -49,7 +48,7 @@ class CPDEncoder:
         self.device = device
         self.dtype = dtype
         self.processor = processor
-        self._config: CPDConfig = model.config
+        self._config = model.cpd_config
         self._model = _prepare(model, device)
         self._kind = torch.device(device).type
 
@@ -198,7 +197,7 @@ def make_encoder(
 def run_in_chunks(run: Callable[[int, int], Tensor], num_items: int, *, chunk_size: int) -> Tensor:
     """`run(start, stop)` over [0, num_items) in chunks, its rows in order.
 
-    Where the device's memory does not suffice the chunk is halved, for the rest of the call as well.
+    Where the device's memory does not suffice, the chunk is halved for the rest of the call.
 
     Raises:
         torch.OutOfMemoryError: one item alone does not fit.
@@ -216,18 +215,19 @@ def run_in_chunks(run: Callable[[int, int], Tensor], num_items: int, *, chunk_si
         else:
             start = stop
             continue
-        # outside of `except`: while the exception lives, its traceback holds the tensors that must go
+        # not inside `except`: while the exception lives, its traceback holds the tensors
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     return torch.cat(rows)
 
 
 def _prepare(model: CPDModel, device: str) -> CPDModel:
-    model = model.eval().requires_grad_(False)
+    model.train(False).requires_grad_(False)
+    network: nn.Module = model  # as such its methods are typed
     if isinstance(model.video_tower, FramesTower):
         fold_batch_norms(model.video_tower.backbone)
-        model.video_tower.backbone.to(memory_format=torch.channels_last)
-    model.to(torch.device(device))
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stub lacks it
+    network.to(torch.device(device))
     return model
 
 

@@ -1,9 +1,9 @@
 """EfficientNet-Lite 0 to 4: the 2D image backbone of the `frames` tower.
 
 EfficientNet without squeeze-and-excitation, with ReLU6, and with a stem and head that the width
-multiplier leaves alone (Tan and Le 2019; google "efficientnet/lite", 2020). The attribute names with
-a leading underscore are those of the pip package `efficientnet_lite_pytorch`, so that the weights
-which pip packages carry load without renaming a key; tests compare both networks.
+multiplier leaves alone (Tan and Le 2019; google "efficientnet/lite", 2020). The attribute names
+with a leading underscore are those of the pip package `efficientnet_lite_pytorch`, so that the
+weights which pip packages carry load without renaming a key; tests compare both networks.
 
 Axes: N frames, H height, W width, C channels, F features.
 """
@@ -71,7 +71,7 @@ STAGES = (
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME: ceil(size / stride) outputs, the odd pixel at the end."""
+    """A convolution padded as TensorFlow's SAME: ceil(size / stride) outputs, odd pixel last."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1
@@ -94,7 +94,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """Inverted residual: expand 1x1, depthwise kxk, project 1x1; added to its input if shapes agree."""
+    """Inverted residual: expand 1x1, depthwise kxk, project 1x1; plus its input if shapes agree."""
 
     def __init__(self, in_channels: int, stage: Stage) -> None:
         super().__init__()
@@ -116,8 +116,8 @@ class Block(nn.Module):
         if self.expands:
             x_NCHW = F.relu6(self._bn0(self._expand_conv(x_NCHW)), inplace=True)
         x_NCHW = F.relu6(self._bn1(self._depthwise_conv(x_NCHW)), inplace=True)
-        x_NCHW = self._bn2(self._project_conv(x_NCHW))
-        return x_NCHW + input_NCHW if self.adds_input else x_NCHW
+        output_NCHW: Tensor = self._bn2(self._project_conv(x_NCHW))
+        return output_NCHW + input_NCHW if self.adds_input else output_NCHW
 
 
 class EfficientNetLite(nn.Module):
@@ -153,7 +153,7 @@ class EfficientNetLite(nn.Module):
         return x_NCHW.mean(dim=(2, 3))
 
     def classify(self, features_NF: Tensor) -> Tensor:
-        """Logits (..., num_classes) of features (..., F), as trained: no dropout outside training."""
+        """Logits (..., num_classes) of features (..., F)."""
         logits: Tensor = self._fc(features_NF)
         return logits
 

@@ -1,6 +1,6 @@
 """What every model offers to the rest of the program: clips and texts in, unit vectors out.
 
-Nothing here imports torch, so that `index` and `service` can be typed, tested and started without it.
+Nothing here imports torch, so that `index` and `service` can be typed and tested without it.
 
 Axes: B batch, N frames, T frames of a clip, H height, W width, C channels (3, RGB),
 F features of one frame, D dimensions of the shared space.
@@ -31,13 +31,13 @@ class ClipSpec:
     """Height and width of a frame as the tower sees it, in pixels."""
 
     resize: Literal["crop", "squash"]
-    """`crop`: short side to `short_side`, then the centre square. `squash`: both sides to `frame_size`."""
+    """`crop`: short side to `short_side`, then the centre. `squash`: both sides to `frame_size`."""
 
     short_side: int
     """Short side before the centre crop, in pixels; at least `frame_size`. Unused by `squash`."""
 
     span_seconds: float | None = None
-    """Time that one clip covers, centred in its window; None spreads the frames over the whole window."""
+    """Time that one clip covers, centred in its window; None: the whole window."""
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "frame_size", "short_side"):
@@ -66,7 +66,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """64 hex digits over everything that changes an embedding; equal fingerprints mean one space."""
+        """64 hex digits over all that changes an embedding; equal fingerprints mean one space."""
         ...
 
     @property
@@ -90,7 +90,9 @@ class Encoder(Protocol):
         ...
 
     def encode_video(self, clips_BTHWC: Frames) -> Vectors:
-        """Unit vectors (B, D) of uint8 RGB clips (B, T, H, W, 3) that fit `clip_spec`; no mean or std applied yet.
+        """Unit vectors (B, D) of uint8 RGB clips (B, T, H, W, 3) that fit `clip_spec`.
+
+        Mean and std are applied in here, not by the caller.
 
         Raises:
             ValueError: the clips have another shape or dtype.
@@ -108,7 +110,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class FrameEncoder(Encoder, Protocol):
-    """An encoder whose backbone looks at each frame alone, so that overlapping clips share its work.
+    """An encoder whose backbone looks at each frame alone, so that overlapping clips share work.
 
     `encode_video(clips)` equals `pool_frames` of `encode_frames` of the same frames.
     """

@@ -1,4 +1,4 @@
-"""The `frames` tower: a 2D backbone looks at each frame alone, then a head joins the frames of a clip.
+"""The `frames` tower: a 2D backbone looks at each frame alone, then a head joins a clip's frames.
 
 The head is a label prior, a learned projection, or their sum:
 
@@ -74,7 +74,7 @@ class FramesTower(nn.Module):
 
 
 class LabelPrior(nn.Module):
-    """Logits of a clip's frames (B, T, L) -> the mixture (B, D) of the likeliest classes' embeddings."""
+    """Logits of clips' frames (B, T, L) -> mixtures (B, D) of the likeliest classes' embeddings."""
 
     def __init__(self, num_classes: int, embed_dim: int, *, kept_classes: int) -> None:
         super().__init__()

@@ -43,12 +43,18 @@ class CPDModel(PreTrainedModel):
                 options, embed_dim=config.embed_dim, num_frames=config.num_frames
             )
         self.text_tower = TextTower(config.text, embed_dim=config.embed_dim)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+
+    @property
+    def cpd_config(self) -> CPDConfig:
+        """The configuration, typed: Hugging Face declares only its own base class."""
+        assert isinstance(self.config, CPDConfig)
+        return self.config
 
     @property
     def pools_frames(self) -> bool:
         """Whether each frame is seen alone, so that clips may share frames' features."""
-        return isinstance(self.config.video, FramesOptions)
+        return isinstance(self.cpd_config.video, FramesOptions)
 
     def encode_video(self, clips_BCTHW: Tensor) -> Tensor:
         """Unit vectors (B, D), float32, of normalised clips (B, 3, T, H, W).
@@ -56,7 +62,7 @@ class CPDModel(PreTrainedModel):
         Raises:
             ValueError: the clips have another shape than the configuration's.
         """
-        config = self.config
+        config = self.cpd_config
         expected = (3, config.num_frames, config.frame_size, config.frame_size)
         if clips_BCTHW.ndim != 5 or clips_BCTHW.shape[1:] != expected:
             raise ValueError(f"clips must be (B, {expected}), got {tuple(clips_BCTHW.shape)}")
@@ -93,7 +99,7 @@ class CPDModel(PreTrainedModel):
     def _frames_tower(self) -> FramesTower:
         if not isinstance(self.video_tower, FramesTower):
             raise ValueError(
-                f"a {self.config.video_tower} tower looks across frames; give it whole clips"
+                f"a {self.cpd_config.video_tower} tower looks across frames; give it whole clips"
             )
         return self.video_tower
 

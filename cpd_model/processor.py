@@ -39,7 +39,7 @@ class CPDProcessor:
         image_std: Sequence[float],
         max_tokens: int,
     ) -> None:
-        """`tokenizer` is a Hugging Face one; `image_mean` and `image_std` apply to values in [0, 1]."""
+        """`tokenizer` is Hugging Face's; `image_mean` and `image_std` apply to values in [0, 1]."""
         self.tokenizer = tokenizer
         self.clip_spec = clip_spec
         self.image_mean = tuple(image_mean)
@@ -59,9 +59,9 @@ class CPDProcessor:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Read what `save_pretrained` wrote. Raises OSError or ValueError for an incomplete folder."""
+        """Read what `save_pretrained` wrote; OSError or ValueError where a file is damaged."""
         settings = json.loads((Path(folder) / PROCESSOR_FILE).read_text(encoding="utf-8"))
-        # tokenizer.json says all; the class of a model family would rebuild parts of it by its own rules
+        # tokenizer.json says all; a model family's own class would rebuild parts by its own rules
         kind = (
             PreTrainedTokenizerFast if (Path(folder) / "tokenizer.json").exists() else AutoTokenizer
         )
@@ -97,15 +97,16 @@ class CPDProcessor:
         """Normalised float32 frames (N, C, H, W) of uint8 ones (N, H, W, C), on the same device."""
         mean_C = torch.tensor(self.image_mean, device=frames_NHWC.device)
         std_C = torch.tensor(self.image_std, device=frames_NHWC.device)
-        # one multiply and one add a value; the result stays channels-last in memory, as convolutions like
-        scaled_NHWC = frames_NHWC.float() * (1 / (255 * std_C)) - mean_C / std_C
+        # one multiply and one add; the result stays channels-last in memory, as convolutions like
+        scaled_NHWC: Tensor = frames_NHWC.float() * (1 / (255 * std_C)) - mean_C / std_C
         return scaled_NHWC.permute(0, 3, 1, 2)
 
     def clips(self, clips_BTHWC: Tensor) -> Tensor:
-        """Normalised float32 clips (B, C, T, H, W) of uint8 ones (B, T, H, W, C), on the same device."""
+        """Normalised float32 clips (B, C, T, H, W) of uint8 ones (B, T, H, W, C)."""
         batch, frames = clips_BTHWC.shape[:2]
         frames_NCHW = self.frames(clips_BTHWC.flatten(0, 1))
-        return frames_NCHW.unflatten(0, (batch, frames)).transpose(1, 2)
+        clips_BTCHW: Tensor = frames_NCHW.unflatten(0, (batch, frames))
+        return clips_BTCHW.transpose(1, 2)
 
     def texts(self, texts: Sequence[str]) -> Tokens:
         """Token ids and mask of texts, cut at `max_tokens` and padded to the longest of them."""

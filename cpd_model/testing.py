@@ -1,4 +1,4 @@
-"""Small encoders whose answers can be worked out by hand; public, for tests and first experiments."""
+"""Small encoders whose answers can be worked out by hand; public, for tests and first steps."""
 
 import hashlib
 import string
@@ -24,7 +24,7 @@ COLORS = {
 
 
 class ColorEncoder:
-    """Embeds a clip as its mean colour and a text as the colour it names: a FrameEncoder without weights.
+    """A FrameEncoder without weights: a clip is its mean colour, a text the colour it names.
 
     D = F = 4: the mean RGB value, each channel scaled to [-1, 1], and a constant 0.5, normalised.
     A text is the first colour name in it (see COLORS); a text without one is (0, 0, 0, 1).
@@ -45,7 +45,8 @@ class ColorEncoder:
     def encode_frames(self, frames_NHWC: Frames) -> Vectors:
         if frames_NHWC.dtype != np.uint8 or frames_NHWC.ndim != 4:
             raise ValueError(f"frames must be uint8 (N, H, W, 3), got {frames_NHWC.shape}")
-        return (frames_NHWC.mean(axis=(1, 2)) / 127.5 - 1).astype(np.float32)
+        features_NF: Vectors = (frames_NHWC.mean(axis=(1, 2)) / 127.5 - 1).astype(np.float32)
+        return features_NF
 
     def pool_frames(self, features_BTF: Vectors) -> Vectors:
         return _with_constant(features_BTF.mean(axis=1))
@@ -98,7 +99,7 @@ def tiny_bundle(
     config = CPDConfig.preset(f"tiny-{video_tower}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = CPDModel(config).eval()
+        model = CPDModel(config)
     save_bundle(model, CPDProcessor.for_config(config, _tiny_tokenizer()), folder)
     return folder
 

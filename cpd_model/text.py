@@ -28,9 +28,8 @@ class TextTower(nn.Module):
             AutoConfig.for_model(settings.pop("model_type"), **settings)
         )
         if hasattr(self.encoder, "pooler"):
-            self.encoder.pooler = (
-                None  # reads [CLS] alone: unused here, and DDP minds unused weights
-            )
+            # it reads [CLS] alone: unused here, and DDP minds unused weights
+            self.encoder.pooler = None
         width = self.encoder.config.hidden_size
         if options.projection == "none" and width != embed_dim:
             raise ValueError(
@@ -53,13 +52,13 @@ class TextTower(nn.Module):
 
 
 def masked_mean(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
-    """Mean (B, E) of the tokens whose mask is not 0, in float32; at least one a row must be kept."""
+    """Mean (B, E), float32, of the tokens whose mask is not 0; each row must keep one or more."""
     weights_BL1 = mask_BL.to(torch.float32).unsqueeze(-1)
     return (tokens_BLE.float() * weights_BL1).sum(dim=1) / weights_BL1.sum(dim=1)
 
 
 def projection_mlp(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, BatchNorm, ReLU, Linear: the paper's head (768, 512, 256) on top of the text encoder."""
+    """Linear, BatchNorm, ReLU, Linear: the paper's head (768, 512, 256) on its text encoder."""
     return nn.Sequential(
         nn.Linear(in_dim, hidden_dim),
         nn.BatchNorm1d(hidden_dim),
@@ -69,7 +68,7 @@ def projection_mlp(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
 
 
 def encoder_settings(config: Any) -> dict[str, Any]:
-    """What TextOptions.encoder stores of a Hugging Face configuration: all that differs from defaults."""
+    """What TextOptions.encoder stores of a Hugging Face configuration: all but the defaults."""
     settings: dict[str, Any] = config.to_diff_dict()
     for name in ("architectures", "transformers_version", "dtype", "torch_dtype"):
         settings.pop(name, None)
