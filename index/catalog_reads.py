@@ -236,6 +236,13 @@ def removed_after(connection: Connection, generation: int) -> NDArray[np.int64]:
     return np.fromiter(ids, dtype=np.int64)
 
 
+def changed_after(connection: Connection, generation: int) -> bool:
+    """Whether segments were added or removed after a generation; moved files do not count."""
+    added = select(SegmentRecord.id).where(SegmentRecord.generation > generation)
+    removed = select(TombstoneRecord.segment_id).where(TombstoneRecord.generation > generation)
+    return bool(connection.execute(select(added.exists() | removed.exists())).scalar())
+
+
 def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, tuple[str, str]]:
     """Video number -> (video_id, path) of those that exist."""
     rows = connection.execute(

@@ -11,6 +11,7 @@ Axes: N rows, Q queries, k found, D dimensions.
 
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol
 
@@ -92,7 +93,19 @@ def open_searcher(flat: Any, device: SearchDevice) -> FlatSearcher:
     """A searcher over an IndexFlatIP, which stays the master on the CPU."""
     if device.name == "cpu":
         return CpuSearcher(flat)
-    return GpuSearcher(CpuSearcher(flat), flat, gpu=int(device.name.removeprefix("cuda:")))
+    gpu = int(device.name.removeprefix("cuda:"))
+    return WorkerSearcher(CpuSearcher(flat), lambda: _GpuIndex(flat, gpu), max_k=GPU_MAX_K)
+
+
+class _GpuIndex:
+    """A copy of an index on a GPU, with the resources that have to live as long as it does."""
+
+    def __init__(self, flat: Any, gpu: int) -> None:
+        self._resources = faiss.StandardGpuResources()
+        self._index: Any = faiss.index_cpu_to_gpu(self._resources, gpu, flat)
+
+    def search(self, queries_QD: Vectors, k: int) -> Any:
+        return self._index.search(queries_QD, k)
 
 
 class CpuSearcher:
@@ -120,21 +133,26 @@ class _Job(NamedTuple):
     answer: "Future[Found]"
 
 
-class GpuSearcher:
-    """FAISS on one GPU: a worker thread owns the resources and batches the queries that wait.
+class WorkerSearcher:
+    """An index that only one thread may touch: it lives in a worker, which batches waiting queries.
+
+    Args:
+        master: answers what the index cannot: k > `max_k`, and all that comes after `close`.
+        open_index: runs in the worker; what it returns has FAISS's `search(queries_QD, k)`.
 
     Raises:
-        RuntimeError: on construction, when the rows do not fit into the GPU's memory.
+        Exception: on construction, what `open_index` raises; RuntimeError where memory is short.
     """
 
-    def __init__(self, master: CpuSearcher, flat: Any, *, gpu: int) -> None:
+    def __init__(self, master: FlatSearcher, open_index: Callable[[], Any], *, max_k: int) -> None:
         self._master = master
+        self._max_k = max_k
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
         opened: Future[None] = Future()
         self._thread = threading.Thread(
-            target=self._work, args=(flat, gpu, opened), name=f"faiss-cuda-{gpu}", daemon=True
+            target=self._work, args=(open_index, opened), name="faiss-worker", daemon=True
         )
         self._thread.start()
         opened.result()
@@ -142,29 +160,28 @@ class GpuSearcher:
     def search(self, query_D: Vectors, k: int) -> Found:
         job = _Job(query_D, k, Future())
         with self._closing:
-            on_gpu = k <= GPU_MAX_K and not self._closed
-            if on_gpu:
+            in_worker = k <= self._max_k and not self._closed
+            if in_worker:
                 self._jobs.put(job)
-        return job.answer.result() if on_gpu else self._master.search(query_D, k)
+        return job.answer.result() if in_worker else self._master.search(query_D, k)
 
     def close(self) -> None:
-        """Answer what waits, free the GPU's memory; later searches run on the CPU."""
+        """Answer what waits and let the index go; later searches go to the master."""
         with self._closing:
             if not self._closed:
                 self._closed = True
                 self._jobs.put(None)
         self._thread.join()
 
-    def _work(self, flat: Any, gpu: int, opened: "Future[None]") -> None:
+    def _work(self, open_index: Callable[[], Any], opened: "Future[None]") -> None:
         try:
-            resources = faiss.StandardGpuResources()
-            index = faiss.index_cpu_to_gpu(resources, gpu, flat)
+            index = open_index()
         except BaseException as error:
             opened.set_exception(error)
             return
         opened.set_result(None)
         while (jobs := self._wait_for_jobs()) is not None:
-            answer_together(index, jobs)
+            _answer_together(index, jobs)
 
     def _wait_for_jobs(self) -> list[_Job] | None:
         """All queries that wait, at most _MAX_BATCH; None when it is time to stop."""
@@ -184,7 +201,7 @@ class GpuSearcher:
         return None
 
 
-def answer_together(index: Any, jobs: list[_Job]) -> None:
+def _answer_together(index: Any, jobs: list[_Job]) -> None:
     """One search for several queries; each gets its own k, or the error that all got."""
     try:
         queries_QD = np.stack([job.query_D for job in jobs])

@@ -168,6 +168,9 @@ class Library:
                 if view is None:
                     continue
                 counts = reads.count_all(connection)
+                missing = []
+                if counts.segments and not reads.published_snapshots(connection):
+                    missing.append("no snapshot was published yet: `cpd index add` does at its end")
             settings = self.settings
             return LibraryStatus(
                 model=settings.model,
@@ -182,12 +185,12 @@ class Library:
                 tail_segments=view.tail.num_rows,
                 search_device=self._reader.device.name,
                 search_device_reason=self._reader.device.reason,
-                warnings=self._reader.warnings,
+                warnings=[*self._reader.warnings, *missing],
             )
 
     def verify(self) -> list[str]:
         """Where catalog, vectors and snapshots do not agree, a sentence each; empty is good."""
-        return verify_library(self.folder, self._catalog, self.settings)
+        return verify_library(self.folder, self._catalog)
 
     def videos(
         self, *, limit: int, offset: int = 0, path_contains: str | None = None

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
 from index.catalog import Catalog, generation_of
 from index.catalog_reads import (
+    changed_after,
     file_at,
     published_snapshots,
-    removed_after,
-    segments_after,
     unchanged_video,
     vectors_after,
     videos_by_hash,
@@ -183,7 +181,7 @@ class LibraryWriter:
         with self._catalog.reading() as connection:
             generation = generation_of(connection)
             newest = next(iter(published_snapshots(connection)), None)
-            if newest is not None and not _changed_since(connection, newest.generation):
+            if newest is not None and not changed_after(connection, newest.generation):
                 return False
             stored = vectors_after(connection, -1, embed_dim=self._settings.embed_dim)
             vectors = build_vectors(stored, embed_dim=self._settings.embed_dim)
@@ -206,12 +204,6 @@ class LibraryWriter:
         norms_S = np.linalg.norm(embeddings_SD.astype(np.float32), axis=1)
         if not np.all(np.abs(norms_S - 1) < _NORM_TOLERANCE):  # NaN fails too
             raise ValueError(f"embeddings must be unit vectors, got norms from {norms_S.min()}")
-
-
-def _changed_since(connection: Connection, generation: int) -> bool:
-    return bool(
-        len(segments_after(connection, generation)) or len(removed_after(connection, generation))
-    )
 
 
 def _absolute(path: Path | str) -> str:

@@ -108,11 +108,6 @@ class Reader:
             return Base(vectors, self._searcher(vectors), facts.generation, from_snapshot=True)
         stored = reads.vectors_after(connection, -1, embed_dim=self._embed_dim)
         vectors = build_vectors(stored, embed_dim=self._embed_dim)
-        if len(vectors.ids_N):
-            self.warnings.append(
-                "there is no snapshot to load, so the vectors were read from the catalog: "
-                "the next `cpd index add` publishes one"
-            )
         return Base(vectors, self._searcher(vectors), generation, from_snapshot=False)
 
     def _searcher(self, vectors: FlatVectors) -> FlatSearcher:

@@ -86,7 +86,8 @@ def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> lis
     """The best `limit` moments (or raw windows) of a view, best first; fewer if it has no more.
 
     Candidates are fetched and widened fourfold until `limit` results score at least as high as
-    anything that was not fetched. Among scores that are equal, which come first is not defined.
+    anything that was not fetched. Which of several that score
+    equal are the last of the list is not defined.
 
     Raises:
         InputError: limit is not within 1..MAX_LIMIT.
@@ -99,7 +100,7 @@ def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> lis
     while True:
         candidates = view.candidates(query_D, num_candidates)
         found = _moments(view, query_D, candidates) if merge else _windows(view, candidates)
-        certain = [window for window in found if window.score >= candidates.floor]
+        certain = [window for window in found if window.score >= candidates.floor - _EQUAL]
         if len(certain) >= limit or candidates.floor == -np.inf:
             return certain[:limit]
         num_candidates *= 4

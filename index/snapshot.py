@@ -164,10 +164,20 @@ def _view(index: Any) -> FlatVectors:
     ids_N = _faiss.vector_to_array(index.id_map)
     if flat.ntotal == 0:
         return FlatVectors(index, flat, ids_N, np.empty((0, flat.d), dtype=np.float32))
-    values = _faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
-    vectors_ND = values.reshape(flat.ntotal, flat.d)
-    vectors_ND.flags.writeable = False
-    return FlatVectors(index, flat, ids_N, vectors_ND)
+    return FlatVectors(index, flat, ids_N, np.asarray(_Memory(index, flat)))
+
+
+class _Memory:
+    """FAISS's memory as a read-only array that keeps the index alive, and so do slices of it."""
+
+    def __init__(self, index: Any, flat: Any) -> None:
+        self._index = index
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": np.dtype(np.float32).str,
+            "shape": (flat.ntotal, flat.d),
+            "data": (int(flat.get_xb()), True),
+        }
 
 
 def _require_room(folder: Path, vectors: FlatVectors) -> None:

@@ -24,17 +24,21 @@ from index.snapshot import (
 from index.tables import EmbeddingRecord, SegmentRecord, VideoRecord
 
 
-def verify_library(folder: Path, catalog: Catalog, settings: LibrarySettings) -> list[str]:
+def verify_library(folder: Path, catalog: Catalog) -> list[str]:
     """Check everything; one sentence a difference, none when all agree."""
-    with catalog.reading() as connection:
-        damaged = list(_integrity(connection))
-        if damaged:
-            return damaged  # what SQLite cannot read needs no further questions
-        return [
-            *_rows(connection),
-            *_embeddings(connection, settings.embed_dim),
-            *_snapshots(connection, folder, settings),
-        ]
+    found: list[str] = []
+    try:
+        with catalog.reading() as connection:
+            found += _integrity(connection)
+            facts = catalog.read_library(connection)
+            if facts is None:
+                return [*found, f"the catalog of the library in {folder} has lost its settings"]
+            found += _rows(connection)
+            found += _embeddings(connection, facts.settings.embed_dim)
+            found += _snapshots(connection, folder, facts.settings)
+    except LibraryCorruptError as error:
+        found.append(str(error))  # SQLite can read no further
+    return found
 
 
 def _integrity(connection: Connection) -> Iterator[str]:

@@ -142,7 +142,7 @@ class View:
         BLAS's matrix products round by position, which would tear equal scores apart.
         """
         rows_KD = _rows(self.base, self.tail, rows)
-        scores_K: Vectors = np.vecdot(rows_KD, query_D)
+        scores_K: Vectors = np.vecdot(rows_KD, query_D).clip(-1, 1)
         return scores_K
 
     def candidates(self, query_D: Vectors, k: int) -> Candidates:

@@ -1,0 +1,78 @@
+"""Small libraries for tests: vectors by seed, no video file and no model behind them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cpd_model.encoder import Vectors
+from index.library import Library
+from index.library_writer import LibraryWriter
+from index.records import LibrarySettings
+from index.segments import Segment
+from index.video import VideoFacts
+
+SETTINGS = LibrarySettings(
+    model="color", fingerprint="c0" * 32, embed_dim=4, window_seconds=4, hop_seconds=2
+)
+
+FACTS = VideoFacts(
+    duration_seconds=12.5,
+    fps=25.0,
+    width=64,
+    height=48,
+    rotation_degrees=90,
+    sample_aspect_ratio=1.5,
+    codec="h264",
+    container="mov",
+    num_frames=312,
+    has_audio=True,
+)
+
+
+def unit_rows(num_rows: int, *, seed: int, embed_dim: int = 4) -> Vectors:
+    """Random unit vectors (num_rows, embed_dim)."""
+    rows_SD = np.random.default_rng(seed).standard_normal((num_rows, embed_dim))
+    return (rows_SD / np.linalg.norm(rows_SD, axis=1, keepdims=True)).astype(np.float32)
+
+
+def axis(index: int, *, embed_dim: int = 4) -> Vectors:
+    """The unit vector along one axis."""
+    row_D = np.zeros(embed_dim, dtype=np.float32)
+    row_D[index] = 1
+    return row_D
+
+
+def windows(num_segments: int) -> list[Segment]:
+    """Windows of 4 s every 2 s."""
+    return [Segment(2.0 * i, 2.0 * i + 4) for i in range(num_segments)]
+
+
+def put(
+    writer: LibraryWriter,
+    path: Path | str,
+    embeddings_SD: Vectors | Sequence[Vectors],
+    *,
+    content_hash: str = "ab" * 32,
+    mtime_ns: int = 1,
+) -> str:
+    """Put a video whose segments have these embeddings; its id."""
+    rows_SD = np.asarray(embeddings_SD, dtype=np.float32)
+    return writer.put_video(
+        path=path,
+        size_bytes=1000,
+        mtime_ns=mtime_ns,
+        content_hash=content_hash,
+        facts=FACTS,
+        segments=windows(len(rows_SD)),
+        embeddings_SD=rows_SD,
+    )
+
+
+def make_library(folder: Path, *, num_videos: int = 0, num_segments: int = 3) -> Library:
+    """A library with `num_videos` videos /videos/0.mp4 ...; the caller closes it."""
+    library = Library.create(folder, SETTINGS)
+    with library.writer() as writer:
+        for i in range(num_videos):
+            put(writer, f"/videos/{i}.mp4", unit_rows(num_segments, seed=i))
+    return library
