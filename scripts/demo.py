@@ -89,7 +89,9 @@ def show_commands(videos: Path, library: Path, searches: Sequence[str]) -> None:
     for query in searches:
         cpd("search", query, "--library", str(library), "-k", "3")
     say("Labelling one clip with words of our own.")
-    cpd("label", first_path(searches[0], library), "--labels", LABELS)
+    sample = videos / "bikes.mp4"
+    clip = str(sample) if sample.exists() else first_path(searches[0], library)
+    cpd("label", clip, "--labels", LABELS, "--timeline")
 
 
 def first_path(query: str, library: Path) -> str:
