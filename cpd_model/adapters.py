@@ -26,13 +26,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cpd_model.cpd_encoder import CHUNK_FRAMES, CHUNK_TEXTS, run_in_chunks
 from cpd_model.devices import choose_dtype
 from cpd_model.encoder import ClipSpec, Frames, Vectors
 from cpd_model.transformers_folder import Family, ModelParts, load_parts
-
-_FRAMES_AT_ONCE = 64
-_CLIPS_AT_ONCE = 8
-_TEXTS_AT_ONCE = 256
 
 
 class DualEncoder:
@@ -53,10 +50,11 @@ class DualEncoder:
         self.clip_spec: ClipSpec = parts.preprocessing.clip_spec(num_frames=parts.num_frames)
         self._preprocessing = parts.preprocessing
         self._dtype = dtype
+        self._kind = torch.device(device).type
         self._model = model.to(device=device, dtype=dtype)
         self._tokenizer = parts.tokenizer
         self._tokenizer_lock = threading.Lock()
-        self._max_tokens = int(model.config.text_config.max_position_embeddings)
+        self.max_tokens = int(model.config.text_config.max_position_embeddings)
         self.embed_dim: int = self.encode_text(["text"]).shape[1]
 
     @torch.inference_mode()
@@ -68,11 +66,12 @@ class DualEncoder:
         """
         if not texts or not all(text.strip() for text in texts):
             raise ValueError("texts must be one or more non-empty strings")
-        batches = [
-            self._text_features(texts[start : start + _TEXTS_AT_ONCE])
-            for start in range(0, len(texts), _TEXTS_AT_ONCE)
-        ]
-        return _unit_rows(torch.cat(batches))
+        features_BD = run_in_chunks(
+            lambda start, stop: self._text_features(texts[start:stop]),
+            len(texts),
+            chunk_size=CHUNK_TEXTS[self._kind],
+        )
+        return _unit_rows(features_BD)
 
     def _text_features(self, texts: Sequence[str]) -> Tensor:
         with self._tokenizer_lock:
@@ -80,7 +79,7 @@ class DualEncoder:
                 list(texts),
                 padding="max_length" if self.family.fills_text else True,
                 truncation=True,
-                max_length=self._max_tokens,
+                max_length=self.max_tokens,
                 return_tensors="pt",
             )
         inputs = {"input_ids": tokens["input_ids"].to(self.device)}
@@ -92,7 +91,7 @@ class DualEncoder:
     def _pixels(self, frames_NHWC: Frames) -> Tensor:
         """The tower's input: frames move as bytes, and are scaled where the tower runs."""
         bytes_NHWC = torch.from_numpy(np.ascontiguousarray(frames_NHWC))
-        if self.device != "cpu":
+        if self._kind == "cuda":
             bytes_NHWC = bytes_NHWC.pin_memory().to(self.device, non_blocking=True)
         return self._preprocessing.pixels(bytes_NHWC).to(self._dtype)
 
@@ -117,13 +116,14 @@ class FrameDualEncoder(DualEncoder):
                 f"frames must be uint8 (N, {size}, {size}, 3), "
                 f"got {frames_NHWC.dtype} {frames_NHWC.shape}"
             )
-        batches = [
-            self._frame_features(self._pixels(frames_NHWC[start : start + _FRAMES_AT_ONCE]))
-            for start in range(0, len(frames_NHWC), _FRAMES_AT_ONCE)
-        ]
-        if not batches:
-            return np.zeros((0, self.embed_dim), dtype=np.float32)
-        return _unit_rows(torch.cat(batches))
+        if not len(frames_NHWC):
+            return np.empty((0, self.embed_dim), dtype=np.float32)
+        features_NF = run_in_chunks(
+            lambda start, stop: self._frame_features(self._pixels(frames_NHWC[start:stop])),
+            len(frames_NHWC),
+            chunk_size=CHUNK_FRAMES[self._kind],
+        )
+        return _unit_rows(features_NF)
 
     def pool_frames(self, features_BTF: Vectors) -> Vectors:
         """Unit vectors (B, D) of clips whose frames' features (B, T, F) are known."""
@@ -137,7 +137,7 @@ class FrameDualEncoder(DualEncoder):
         """
         self._check_clips(clips_BTHWC)
         features_NF = self.encode_frames(clips_BTHWC.reshape(-1, *clips_BTHWC.shape[2:]))
-        return self.pool_frames(features_NF.reshape(*clips_BTHWC.shape[:2], -1))
+        return self.pool_frames(features_NF.reshape(*clips_BTHWC.shape[:2], self.embed_dim))
 
     def _frame_features(self, pixels_NCHW: Tensor) -> Tensor:
         if self.family.any_shape:
@@ -159,13 +159,14 @@ class ClipDualEncoder(DualEncoder):
             ValueError: the clips have another shape or dtype.
         """
         self._check_clips(clips_BTHWC)
-        batches = [
-            self._clip_features(clips_BTHWC[start : start + _CLIPS_AT_ONCE])
-            for start in range(0, len(clips_BTHWC), _CLIPS_AT_ONCE)
-        ]
-        if not batches:
-            return np.zeros((0, self.embed_dim), dtype=np.float32)
-        return _unit_rows(torch.cat(batches))
+        if not len(clips_BTHWC):
+            return np.empty((0, self.embed_dim), dtype=np.float32)
+        features_BD = run_in_chunks(
+            lambda start, stop: self._clip_features(clips_BTHWC[start:stop]),
+            len(clips_BTHWC),
+            chunk_size=max(1, CHUNK_FRAMES[self._kind] // self.clip_spec.num_frames),
+        )
+        return _unit_rows(features_BD)
 
     def _clip_features(self, clips_BTHWC: Frames) -> Tensor:
         pixels_NCHW = self._pixels(clips_BTHWC.reshape(-1, *clips_BTHWC.shape[2:]))

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError
 
 from cpd_model.errors import BundleError
-from cpd_model.fingerprint import TOKENIZER_FILES, hash_weights
+from cpd_model.fingerprint import hash_weights
 from cpd_model.preprocessing import (
     Preprocessing,
     preprocessing_of,
@@ -33,6 +33,20 @@ _ARITHMETIC_VERSION = 1
 FRAMES_PER_CLIP = 8
 """T of the models that look at frames: as for `cpd-start`, so that their costs compare."""
 
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+"""Names that tokenizers of transformers are saved under; a folder has some of them."""
+
 _NOTES_OF_CONFIG = (
     "_name_or_path",
     "architectures",
@@ -41,6 +55,8 @@ _NOTES_OF_CONFIG = (
     "transformers_version",
 )
 """Entries of config.json that change no embedding."""
+
+_LONGEST_REASON = 300
 
 _LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError)
 """What transformers raises for a folder that it cannot use."""
@@ -179,7 +195,7 @@ def _load_model(folder: Path, family: Family, *, name: str) -> Any:
                 folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
             )
     except (*_LOADING_ERRORS, SafetensorError, UnpicklingError) as error:
-        raise BundleError(f"cannot load the weights of {name}: {_first_line(error)}") from error
+        raise BundleError(f"cannot load the weights of {name}: {_in_one_line(error)}") from error
     if absent := sorted(report["missing_keys"]):
         # transformers would go on with random numbers in their place.
         raise BundleError(
@@ -195,7 +211,7 @@ def _load_tokenizer(folder: Path, family: Family, text_config: Any, *, name: str
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except _LOADING_ERRORS as error:
-        raise BundleError(f"cannot load the tokenizer of {name}: {_first_line(error)}") from error
+        raise BundleError(f"cannot load the tokenizer of {name}: {_in_one_line(error)}") from error
     if tokenizer.pad_token is None:
         raise BundleError(f"the tokenizer of {name} has no padding token, which batches need")
     tokenizer.padding_side = "right"  # as every family was trained; some folders do not say
@@ -210,9 +226,9 @@ def _load_tokenizer(folder: Path, family: Family, text_config: Any, *, name: str
     return tokenizer
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(" .:") if lines else type(error).__name__
+def _in_one_line(error: BaseException) -> str:
+    words = " ".join(str(error).split()).rstrip(" .:") or type(error).__name__
+    return words if len(words) <= _LONGEST_REASON else f"{words[:_LONGEST_REASON]} ..."
 
 
 @contextmanager

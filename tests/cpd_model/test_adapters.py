@@ -163,6 +163,12 @@ def test_a_batch_of_texts_equals_its_items_alone(folder: Path) -> None:
     np.testing.assert_allclose(together_BD, np.tile(alone_BD, (90, 1)), atol=1e-5)
 
 
+def test_no_clips_have_no_embeddings(folder: Path) -> None:
+    encoder = open_here(folder)
+
+    assert encoder.encode_video(random_clips(encoder, batch=0)).shape == (0, encoder.embed_dim)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_embeddings_are_unit_vectors(folder: Path, batch: int) -> None:
     encoder = open_here(folder)

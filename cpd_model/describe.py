@@ -1,0 +1,109 @@
+"""What a person wants to know about a model before leaning on it; `cpd model show` prints it."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cpd_model.bundle import BundleFacts, describe_bundle, is_bundle
+from cpd_model.encoder import ClipSpec
+from cpd_model.hub import is_hub_name
+from cpd_model.start import START_NAME, start_folder
+
+START_TERMS = (
+    "EfficientNet-Lite2 (image backbone, trained on ImageNet-1k): Apache-2.0, Google",
+    "all-MiniLM-L6-v2 (text tower): Apache-2.0, sentence-transformers",
+    "names and definitions of the ImageNet classes: WordNet 3.0 licence, Princeton University",
+)
+START_NOTES = (
+    "It has seen no video: it finds what frames show (things, animals, places) by text.",
+    "Labelling actions is weak until trained weights exist: about 6 % top-1 among the 101 "
+    "classes of UCF101, where guessing gives 1 %.",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelDescription:
+    """A model's facts, in the order in which they are shown."""
+
+    name: str
+    """What it was asked for by."""
+
+    kind: str
+    """`bundle of cpd`, or the family of transformers."""
+
+    folder: Path
+    fingerprint: str
+    video_tower: str
+    text_tower: str
+    embed_dim: int
+    temperature: float
+    clip_spec: ClipSpec
+    num_parameters: int
+    size_bytes: int
+    terms: tuple[str, ...] = field(default=())
+    """Whose the weights are, and under which licence."""
+
+    notes: tuple[str, ...] = field(default=())
+    """What to expect of it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON takes it."""
+        return asdict(self) | {"folder": str(self.folder)}
+
+
+def describe_model(folder: Path, *, name: str) -> ModelDescription:
+    """The facts of the model in `folder`; one of transformers is opened for it (seconds).
+
+    Raises:
+        BundleError: the model is damaged, incomplete or of a kind that is not supported.
+    """
+    if is_bundle(folder):
+        return _describe_bundle(describe_bundle(folder), name=name)
+    from cpd_model.adapters import ClipDualEncoder, open_adapter
+
+    encoder = open_adapter(folder, name=name, device="cpu")
+    mixes = isinstance(encoder, ClipDualEncoder)
+    return ModelDescription(
+        name=name,
+        kind=f"{encoder.family.title} of transformers",
+        folder=folder,
+        fingerprint=encoder.fingerprint,
+        video_tower="the whole clip" if mixes else "frame by frame, mean over the frames",
+        text_tower=f"up to {encoder.max_tokens} tokens",
+        embed_dim=encoder.embed_dim,
+        temperature=encoder.temperature,
+        clip_spec=encoder.clip_spec,
+        num_parameters=encoder.num_parameters,
+        size_bytes=_size_of(folder),
+        terms=_foreign_terms(name),
+    )
+
+
+def _describe_bundle(facts: BundleFacts, *, name: str) -> ModelDescription:
+    is_start = name == START_NAME or facts.folder.resolve() == start_folder().resolve()
+    options = ", ".join(f"{key} {value}" for key, value in facts.video_options.items())
+    return ModelDescription(
+        name=name,
+        kind="bundle of cpd",
+        folder=facts.folder,
+        fingerprint=facts.fingerprint,
+        video_tower=f"{facts.video_tower} ({options})" if options else facts.video_tower,
+        text_tower=f"{facts.text_encoder}, up to {facts.max_tokens} tokens",
+        embed_dim=facts.embed_dim,
+        temperature=facts.temperature,
+        clip_spec=facts.clip_spec,
+        num_parameters=facts.num_parameters,
+        size_bytes=facts.size_bytes,
+        terms=START_TERMS if is_start else _foreign_terms(name),
+        notes=START_NOTES if is_start else (),
+    )
+
+
+def _foreign_terms(name: str) -> tuple[str, ...]:
+    if is_hub_name(name) and not Path(name).is_dir():
+        return (f"those of its authors: see https://huggingface.co/{name}",)
+    return ("those of whoever made the folder: nothing in it says which",)
+
+
+def _size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
