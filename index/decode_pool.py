@@ -43,6 +43,9 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 GIBIBYTE = 1 << 30
+
+SLOWEST_BYTES_PER_SECOND = 8 << 20
+"""Speed that a task is granted beyond its time limit: a slow disk is no hung decoder."""
 _ATTEMPTS = 3
 
 
@@ -64,7 +67,8 @@ class DecodePool:
         """
         Args:
             num_workers: processes, one decoder thread each; None takes one for each CPU.
-            timeout_seconds: longest time for one task, waiting not counted.
+            timeout_seconds: longest time for one task, waiting not counted; a second more for each
+                8 MiB of its file.
             memory_bytes: what a worker may allocate beyond its start; None sets no cap. Enforced
                 on Linux alone, see `index.decode_worker.start_worker`.
             tasks_per_worker: a worker is replaced after so many, against slow leaks.
@@ -156,7 +160,8 @@ class DecodePool:
             self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
         call = partial(run_task, function, path, *args, **kwargs)
-        self._start(_Task(call, path, fetch, future), attempts=_ATTEMPTS)
+        timeout_seconds = self._timeout_seconds + _size_bytes(path) / SLOWEST_BYTES_PER_SECOND
+        self._start(_Task(call, path, fetch, future, timeout_seconds), attempts=_ATTEMPTS)
         return future
 
     def _start(self, task: "_Task", *, attempts: int) -> None:
@@ -166,10 +171,10 @@ class DecodePool:
                 return
             pool = self._pool
             try:
-                inner = pool.schedule(task.call, timeout=self._timeout_seconds)
+                inner = pool.schedule(task.call, timeout=task.timeout_seconds)
             except RuntimeError:  # pebble gave up on it before it was asked
                 pool = self._replace(pool)
-                inner = pool.schedule(task.call, timeout=self._timeout_seconds)
+                inner = pool.schedule(task.call, timeout=task.timeout_seconds)
         task.future.add_done_callback(partial(_pass_cancel_on, inner))
         inner.add_done_callback(partial(self._settle, task, pool, attempts))
 
@@ -188,7 +193,7 @@ class DecodePool:
             else:
                 task.fail(VideoCrashError(task.path, "decoder processes keep dying"))
         except TimeoutError:
-            reason = f"its decoder did not finish in {self._timeout_seconds:g} s"
+            reason = f"its decoder did not finish in {task.timeout_seconds:.3g} s"
             task.fail(VideoTimeoutError(task.path, reason))
         except ProcessExpired as error:
             reason = f"its decoder process died ({_cause_of_death(error.exitcode)})"
@@ -222,6 +227,7 @@ class _Task:
     path: Path
     fetch: Callable[[Any], Any]
     future: Future[Any]
+    timeout_seconds: float
 
     def succeed(self, result: Any) -> None:
         if self.future.set_running_or_notify_cancel():
@@ -294,6 +300,13 @@ def _pass_cancel_on(inner: ProcessFuture[Any], future: Future[Any]) -> None:
 def _retire(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
     pool.join()
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _num_cpus() -> int:

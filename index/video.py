@@ -27,8 +27,9 @@ from PIL import Image
 
 from cpd_model.encoder import ClipSpec, Frames
 from index.errors import VideoError
+from index.video_learn import learn, learn_everything, learn_to_start_early
 from index.video_picture import Painter, Shape, fitted_size, shape_of
-from index.video_read import learn, learn_everything, read_packets_of
+from index.video_read import FalseStartError, SlowStartError, read_packets_of
 from index.video_scan import Scan, ScanCache
 from index.video_source import has_video_signature
 
@@ -51,6 +52,8 @@ VIDEO_EXTENSIONS = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 
 OTHER_EXTENSIONS = frozenset(f".{name}" for name in _OTHER_NAMES.split())
 """Names that promise stills, sound, text, archives or data, in lower case with the dot."""
+
+_ATTEMPTS = 4
 
 _scans = ScanCache()
 
@@ -193,15 +196,20 @@ _KeepRows: TypeAlias = Callable[[NDArray[np.intp], VideoFrame, Shape], None]
 def _read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: _KeepRows) -> None:
     """Answer each time with its nearest frame; damaged stretches are learned on the way."""
     scan = _scans.scan(path)
-    missing_N = _read_rows(scan, seconds_N, np.arange(len(seconds_N)), keep)
-    for mend in (learn, learn_everything):
+    missing_N = np.arange(len(seconds_N))
+    for attempt in range(_ATTEMPTS):
+        mend = learn_everything if attempt else learn
+        try:
+            missing_N = _read_rows(scan, seconds_N, missing_N, keep)
+        except FalseStartError:
+            mend = learn_everything
+        except SlowStartError:
+            mend = learn_to_start_early
         if not len(missing_N):
             return
         scan = mend(scan, scan.nearest(seconds_N[missing_N]))
         _scans.replace(scan)
-        missing_N = _read_rows(scan, seconds_N, missing_N, keep)
-    if len(missing_N):
-        raise VideoError(path, "its decoder gives other frames each time")
+    raise VideoError(path, "its decoder gives other frames each time")
 
 
 def _read_rows(

@@ -15,7 +15,6 @@ where its time should be, so a frame tells which packet it came from.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple, Self
 
@@ -25,8 +24,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from index.errors import VideoError
-from index.video_order import NEVER, NO_TIME, Ticks
-from index.video_scan import Scan, decoded_order
+from index.video_order import NEVER, NO_TIME
+from index.video_scan import Scan
 from index.video_source import VideoPacket, decode_packet, open_video, read_packets
 
 _LATE_PACKETS = 64
@@ -40,6 +39,14 @@ SEEK_BYTES = 4 << 20
 
 _DROPPABLE = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video", "vp8"})
 """Codecs whose unreferenced pictures can be left out without a trace in the others (tested)."""
+
+
+class FalseStartError(Exception):
+    """A packet that the container calls a key picture turned out to be none."""
+
+
+class SlowStartError(Exception):
+    """After a key picture nothing came out at first: it is damaged, or refreshed bit by bit."""
 
 
 class Run(NamedTuple):
@@ -61,23 +68,28 @@ def plan_runs(scan: Scan, wanted_W: NDArray[np.intp]) -> list[Run]:
 
 
 def _starts_of(scan: Scan, wanted_W: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Where decoding must start for each packet: pictures shown before a start lean on the last."""
+    """Where decoding must start for each packet.
+
+    Pictures that are decoded after a start and shown before it lean on the stretch before it.
+    """
     place_W = np.searchsorted(scan.starts_K, wanted_W, side="right") - 1
     while True:
         start_W = scan.starts_K[place_W]
         leading_W = (place_W > 0) & (scan.times_P[start_W] > scan.times_P[wanted_W])
         leading_W &= scan.times_P[start_W] != NEVER
         if not leading_W.any():
-            return start_W
+            return scan.starts_K[np.maximum(place_W - scan.lead_starts, 0)]
         place_W = place_W - leading_W
 
 
 def read_packets_of(scan: Scan, wanted_W: NDArray[np.intp], keep: Keep) -> None:
     """Hand the frames of these packets (sorted, shown) to `keep`, in the order they come out.
 
-    A damaged packet brings out no frame: the caller sees which are missing, and see `learn`.
+    A damaged packet brings out no frame: the caller sees which are missing, and may `learn`.
 
     Raises:
+        FalseStartError, SlowStartError: what was handed over so far may be wrong; see
+            `learn_everything` and `learn_to_start_early`.
         VideoError: the file cannot be opened, or has changed since it was scanned.
     """
     with _PacketReader(scan) as reader:
@@ -86,60 +98,13 @@ def read_packets_of(scan: Scan, wanted_W: NDArray[np.intp], keep: Keep) -> None:
             _decode_run(reader, scan, run, set(wanted_W[first:last].tolist()), keep)
 
 
-def learn(scan: Scan, missing_W: NDArray[np.intp]) -> Scan:
-    """The scan without the packets that turn out to show nothing, around those that are missing.
-
-    The stretch between two starts around each missing packet is decoded in full, from one start
-    earlier, which also serves streams whose starts need a while until the picture is whole.
-
-    Raises:
-        VideoError: nothing is left.
-    """
-    times_P = scan.times_P.copy()
-    for place in np.unique(np.searchsorted(scan.starts_K, missing_W, side="right") - 1).tolist():
-        stretch = slice(*_stretch(scan, place))
-        begin = int(scan.starts_K[max(0, place - 1)])
-        out = frames_that_come_out(scan, Run(begin, stretch.stop))
-        silent = np.setdiff1d(np.arange(stretch.start, stretch.stop), out)
-        times_P[silent] = NEVER
-    return _with_times(scan, times_P)
-
-
-def learn_everything(scan: Scan, missing_W: NDArray[np.intp]) -> Scan:
-    """The scan without the packets that show nothing when the whole video is decoded.
-
-    For streams that are damaged beyond the stretches around what is missing.
-
-    Raises:
-        VideoError: nothing is left.
-    """
-    del missing_W
-    times_P = np.full_like(scan.times_P, NEVER)
-    order = decoded_order(scan.facts.path)
-    times_P[order] = scan.times_P[order]
-    return _with_times(scan, times_P)
-
-
 def frames_that_come_out(scan: Scan, run: Run) -> NDArray[np.intp]:
     """The packets whose frames appear when this run is decoded, nothing dropped."""
     numbers: list[int | None] = []
     with _PacketReader(scan) as reader:
-        for packet in reader.packets(run):
+        for packet in chain(reader.packets(run), [None]):
             numbers += [frame.pts for frame in reader.decode(packet)]
-        numbers += [frame.pts for frame in reader.decode(None)]
     return np.array([number for number in numbers if number is not None], dtype=np.intp)
-
-
-def _stretch(scan: Scan, place: int) -> Run:
-    last = place + 1 == len(scan.starts_K)
-    stop = len(scan.times_P) if last else int(scan.starts_K[place + 1])
-    return Run(int(scan.starts_K[place]), stop)
-
-
-def _with_times(scan: Scan, times_P: Ticks) -> Scan:
-    if (times_P == NEVER).all():
-        raise VideoError(scan.facts.path, "no frame of it can be decoded")
-    return replace(scan, times_P=times_P)
 
 
 def can_drop(scan: Scan) -> bool:
@@ -162,17 +127,30 @@ def _decode_run(
 ) -> None:
     dropping = can_drop(scan)
     waiting = set(wanted)
+    checked = not run.start
     # Where a frame may need several packets, only its coming out shows that it is complete.
     feed = run if scan.one_frame_a_packet else Run(run.start, run.stop + _LATE_PACKETS)
     for packet in chain(reader.packets(feed), [None]):
         if dropping and packet is not None:
             reader.drop_unreferenced = packet.pts not in wanted
         for frame in reader.decode(packet):
+            checked = checked or _check_start(scan, run.start, frame)
             if frame.pts in waiting:
                 waiting.discard(frame.pts)
                 keep(frame.pts, frame)
         if not waiting:
             return
+
+
+def _check_start(scan: Scan, start: int, frame: VideoFrame) -> bool:
+    """Whether this frame shows that the run began well; False where it does not tell."""
+    if frame.pts is None or scan.times_P[frame.pts] < scan.times_P[start]:
+        return False
+    if frame.pts == start and not frame.key_frame:
+        raise FalseStartError
+    if frame.pts != start and not scan.lead_starts:
+        raise SlowStartError
+    return True
 
 
 class _PacketReader:

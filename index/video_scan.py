@@ -12,6 +12,7 @@ the whole video is decoded once to see.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -77,7 +78,7 @@ class SourceFacts:
         return cls(
             path=path,
             container=container.format.name.split(",")[0],
-            codec=context.name,
+            codec=context.codec.canonical_name,
             extradata=context.extradata or b"",
             has_audio=len(container.streams.audio) > 0,
             time_base=stream.time_base or Fraction(1, av.time_base),
@@ -109,6 +110,8 @@ class Scan:
     """False where a frame may need later packets, as fields and packed B-frames do."""
     can_seek: bool
     """Whether the container's own timestamps lead to the right packets."""
+    lead_starts: int = 0
+    """How many starts earlier than usual decoding must begin until pictures are whole."""
     order_D: NDArray[np.intp] = field(init=False)
     """Packets in the order in which their frames are shown."""
 
@@ -208,19 +211,29 @@ def scan_video(path: Path) -> Scan:
     return _scan_of(facts, packets)
 
 
-def decoded_order(path: Path) -> NDArray[np.intp]:
-    """Packets in the order in which their frames come out when the whole video is decoded.
+class Decoded(NamedTuple):
+    """What came out when a whole video was decoded."""
+
+    packets: NDArray[np.intp]
+    """Packets whose frames came out, in that order."""
+    key_packets: NDArray[np.intp]
+    """Those of them that decoding may really start with."""
+
+
+def decode_all(path: Path) -> Decoded:
+    """Decode a whole video to see which packets show a frame, and in which order.
 
     Packets carry their number where their time should be, so each frame tells where it came from.
     """
-    numbers: list[int | None] = []
+    is_key: dict[int | None, bool] = {}
     with open_video(path) as (container, stream):
-        for number, packet in enumerate(read_packets(container, stream)):
-            packet.pts, packet.dts = number, None
-            numbers += [frame.pts for frame in decode_packet(stream, packet)]
-        numbers += [frame.pts for frame in decode_packet(stream, None)]
-    once = dict.fromkeys(number for number in numbers if number is not None)
-    return np.array(list(once), dtype=np.intp)
+        for number, packet in enumerate(chain(read_packets(container, stream), [None])):
+            if packet is not None:
+                packet.pts, packet.dts = number, None
+            is_key.update((frame.pts, frame.key_frame) for frame in decode_packet(stream, packet))
+    is_key.pop(None, None)
+    keys = [number for number, key in is_key.items() if key]
+    return Decoded(np.array(list(is_key), dtype=np.intp), np.array(keys, dtype=np.intp))
 
 
 def _add(packets: _Packets, packet: VideoPacket, codec: str) -> None:
@@ -229,12 +242,12 @@ def _add(packets: _Packets, packet: VideoPacket, codec: str) -> None:
     packets.sizes.append(packet.size)
     packets.positions.append(-1 if packet.pos is None else packet.pos)
     packets.durations.append(packet.duration or 0)
-    packets.key.append(packet.is_keyframe)
     # VP8 keeps reference pictures that are never shown in packets of their own (RFC 6386, 9.1).
     hidden = codec == "vp8" and not memoryview(packet)[0] & 0x10
     packets.shown.append(not packet.is_discard and not hidden)
-    if codec == "mpeg4":
-        packets.kinds.append(vop_kinds(memoryview(packet)))
+    kinds = vop_kinds(memoryview(packet)) if codec == "mpeg4" else "I"
+    packets.kinds.append(kinds)
+    packets.key.append(packet.is_keyframe and kinds.startswith("I"))
 
 
 def _scan_of(facts: SourceFacts, packets: _Packets) -> Scan:
@@ -301,7 +314,9 @@ def _time_table(
     elif facts.container == "avi" and not facts.reorders:
         times_P = times_in_order(np.flatnonzero(shown_P), dts_P, step=step)
     else:
-        times_P = times_in_order(decoded_order(facts.path), dts_P, step=step)
+        decoded = decode_all(facts.path)
+        times_P = times_in_order(decoded.packets, dts_P, step=step)
+        key_P &= np.isin(np.arange(len(key_P)), decoded.key_packets)
         return _Table(times_P, _starts(key_P), one_frame_a_packet=False)
     return _Table(times_P, _starts(key_P), one_frame_a_packet=True)
 
