@@ -61,7 +61,6 @@ def serve(
     from index.library import Library
     from service.logs import configure_logging
 
-    configure_logging(settings)
     with (
         Library.open(settings.library, device=settings.device) as opened,
         _listening(settings.host, settings.port) as listener,
@@ -70,6 +69,7 @@ def serve(
         ) as decoder,
         _ended_by_sigterm(),
     ):
+        configure_logging(settings)
         typer.echo(f"{_url_of(listener)} serves {opened.folder}; Ctrl-C ends it")
         _run(settings, opened, decoder, listener)
     typer.echo("stopped")

@@ -116,6 +116,10 @@ class CPDEngine:
         self._start = asyncio.create_task(self._start_model(), name="start-model")
         self._stack.push_async_callback(self._stop_model)
 
+    async def settled(self) -> None:
+        """Wait until the model has answered once, or until it is clear that it cannot."""
+        await asyncio.wait([self._start])
+
     # -- questions about the engine -------------------------------------------------------------
 
     async def readiness(self) -> Readiness:

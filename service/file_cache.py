@@ -27,7 +27,7 @@ class FileCache:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
-        self._num_bytes = sum(size for _, size, _ in _files_in(folder))
+        self._num_bytes = sum(size for _, size, _ in files_in(folder))
         self._being_made: dict[str, asyncio.Task[Path]] = {}
 
     async def get(self, key: str, suffix: str, make: Callable[[], Awaitable[bytes]]) -> Path:
@@ -60,7 +60,7 @@ class FileCache:
 
     def _prune(self, newest: Path) -> int:
         """Delete the least recently used files; the bytes that stay."""
-        files = sorted(_files_in(self._folder))
+        files = sorted(files_in(self._folder))
         num_bytes = sum(size for _, size, _ in files)
         for _, size, path in files:
             if num_bytes <= self._max_bytes * KEEP_SHARE:
@@ -71,7 +71,7 @@ class FileCache:
         return num_bytes
 
 
-def _files_in(folder: Path) -> list[tuple[float, int, Path]]:
+def files_in(folder: Path) -> list[tuple[float, int, Path]]:
     """(last use, size in bytes, path) of each file; another process may delete some meanwhile."""
     found = []
     for path in folder.iterdir():

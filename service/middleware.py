@@ -1,8 +1,8 @@
 """What happens around every request: who may ask, how much, and what is written down about it.
 
-RequestRecord      request id, log line, metrics; the last resort for what nobody foresaw
-  DoorKeeper       host names, other web sites, size of the body
-    SafeHeaders    what a browser may do with our answers
+SafeHeaders        what a browser may do with our answers
+  RequestRecord    request id, log line, metrics; the last resort for what nobody foresaw
+    DoorKeeper     host names, other web sites, size of the body
       the app
 """
 

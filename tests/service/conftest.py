@@ -1,6 +1,6 @@
 """A client for an app around a fake engine, without a socket."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -8,10 +8,16 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from cpd_model.testing import ColorEncoder
+from index.add import add_videos
+from index.decode_pool import DecodePool
+from index.library import Library
+from index.records import LibrarySettings
 from service.app import create_app
 from service.engine import Engine
 from service.settings import Settings
 from tests.service.fakes import FakeEngine
+from tests.service.videos import write_colors
 
 ClientFor: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -49,3 +55,36 @@ async def client(client_for: ClientFor) -> AsyncIterator[httpx.AsyncClient]:
     """A client for two videos and an engine that finds nothing."""
     async with client_for(FakeEngine()) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def color_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of three videos: `sunset` red then blue, `meadow` green, `old` yellow as AVI.
+
+    Indexed by ColorEncoder; nobody changes it.
+    """
+    folder = tmp_path_factory.mktemp("service")
+    videos = folder / "videos"
+    videos.mkdir()
+    write_colors(videos / "sunset.mp4", ["red", "blue"])
+    write_colors(videos / "meadow.mp4", ["green"])
+    write_colors(videos / "old.avi", ["yellow"], codec="mpeg4")
+    encoder = ColorEncoder()
+    settings = LibrarySettings(
+        model=encoder.name,
+        fingerprint=encoder.fingerprint,
+        embed_dim=encoder.embed_dim,
+        window_seconds=4.0,
+        hop_seconds=2.0,
+    )
+    with Library.create(folder / "library", settings) as library, DecodePool(num_workers=1) as pool:
+        report = add_videos([videos], library, encoder, pool)
+    assert report.added == 3, report
+    return folder / "library"
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Iterator[DecodePool]:
+    """Decoder processes for the whole session: starting them takes longer than most tests."""
+    with DecodePool(num_workers=1) as pool:
+        yield pool
