@@ -26,7 +26,8 @@ from index.progress import AddListener, FileEnd, SilentListener
 from index.segments import Segment
 
 if TYPE_CHECKING:
-    from index.library import Library, LibraryWriter
+    from index.library import Library
+    from index.library_writer import LibraryWriter
     from index.records import VideoRow
 
 
