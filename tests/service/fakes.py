@@ -18,6 +18,7 @@ from service.engine import (
     SearchAnswer,
     VideoPage,
 )
+from service.errors import NotReadyError
 
 DOG_ID = "d" * 32
 CAT_ID = "c" * 32
@@ -69,7 +70,7 @@ class FakeEngine:
     ) -> None:
         self._answers = answers or {}
         self._files = files
-        self._reason = reason
+        self.reason = reason
         self._videos = (
             [video_row(DOG_ID, "/videos/dog.mp4"), video_row(CAT_ID, "/videos/cat.mp4")]
             if videos is None
@@ -85,11 +86,11 @@ class FakeEngine:
 
     async def readiness(self) -> Readiness:
         return Readiness(
-            ready=self._reason is None,
-            reason=self._reason,
+            ready=self.reason is None,
+            reason=self.reason,
             model="fake",
             fingerprint="f" * 64,
-            model_device=None if self._reason else "cpu",
+            model_device=None if self.reason else "cpu",
             search_device="cpu",
             library="/library",
             num_videos=len(self._videos),
@@ -106,6 +107,8 @@ class FakeEngine:
         )
 
     async def search(self, query: str, *, limit: int, merge: bool) -> SearchAnswer:
+        if self.reason is not None:
+            raise NotReadyError(self.reason)
         answer = self._answers.get(query, ())
         if isinstance(answer, Exception):
             raise answer

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from service.app import create_app
+from service.errors import STATUS, TITLES
 from service.middleware import MAX_JSON_BYTES
 from service.settings import Settings
 from tests.service.conftest import ClientFor
@@ -353,3 +354,22 @@ async def test_every_reference_of_the_api_leads_somewhere(client: httpx.AsyncCli
 
     names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
     assert names <= set(json.loads(text)["components"]["schemas"])
+
+
+async def test_every_address_is_told_in_the_docs(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    page = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
+
+    told = set(re.findall(r"^\| `(\w+ /\S+)` \|", page, re.MULTILINE))
+    assert told == {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+
+
+@pytest.mark.parametrize("status", sorted({*STATUS.values(), *TITLES} - {405}))
+def test_every_status_is_told_in_the_docs(status: int) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
+
+    assert f"| {status} |" in page
