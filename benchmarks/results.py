@@ -39,10 +39,22 @@ def describe_machine() -> str:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     packages = ", ".join(f"{name} {_version_of(name)}" for name in ("torch", "av", "faiss"))
     return (
-        f"{today}, commit {_commit()}; {_cpu_name()}, {_usable_cores()} cores, "
+        f"{today}, commit {_commit()}; {_cpu_name()}, {usable_cores()} cores, "
         f"{memory_gb:.0f} GB memory, GPU: {_gpu_name()};\n"
         f"Python {platform.python_version()}, {packages}."
     )
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if sys.platform == "linux":
+        return len(psutil.Process().cpu_affinity() or [0])
+    return psutil.cpu_count() or 1
+
+
+def public_name(model: str) -> str:
+    """A model's name as it may be published: of a folder only the last part."""
+    return Path(model).name if Path(model).is_dir() else model
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
@@ -58,14 +70,6 @@ def _cpu_name() -> str:
         return platform.processor() or platform.machine()
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.machine()
-
-
-def _usable_cores() -> int:
-    return len(psutil.Process().cpu_affinity() or []) if sys.platform == "linux" else _all_cores()
-
-
-def _all_cores() -> int:
-    return psutil.cpu_count() or 1
 
 
 def _gpu_name() -> str:

@@ -57,7 +57,9 @@ def retrieval(
     read_manifest(manifest)  # a slip of the pen should not wait for the model
     with _progress_on_stderr() as on_progress:
         result = evaluate_retrieval(
-            manifest, load_encoder(model, device=device), on_progress=on_progress
+            manifest,
+            load_encoder(model, device=device, on_message=_tell),
+            on_progress=on_progress,
         )
     figures = result.as_json()
     rows = [
@@ -89,7 +91,10 @@ def zero_shot(
     read_classes(classes)
     with _progress_on_stderr() as on_progress:
         result = evaluate_zero_shot(
-            manifest, classes, load_encoder(model, device=device), on_progress=on_progress
+            manifest,
+            classes,
+            load_encoder(model, device=device, on_message=_tell),
+            on_progress=on_progress,
         )
     figures = result.as_json()
     rows = [
@@ -170,3 +175,7 @@ def _progress_on_stderr() -> "Iterator[OnProgress]":
             progress.update(task, completed=done, total=total, description=f"videos{failures}")
 
         yield on_progress
+
+
+def _tell(message: str) -> None:
+    typer.echo(message, err=True)
