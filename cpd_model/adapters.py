@@ -90,7 +90,8 @@ class DualEncoder:
 
     def _pixels(self, frames_NHWC: Frames) -> Tensor:
         """The tower's input: frames move as bytes, and are scaled where the tower runs."""
-        bytes_NHWC = torch.from_numpy(np.ascontiguousarray(frames_NHWC))
+        # torch warns about memory that it may not write, such as that of a mapped file.
+        bytes_NHWC = torch.from_numpy(np.require(frames_NHWC, requirements=["C", "W"]))
         if self._kind == "cuda":
             bytes_NHWC = bytes_NHWC.pin_memory().to(self.device, non_blocking=True)
         return self._preprocessing.pixels(bytes_NHWC).to(self._dtype)

@@ -155,8 +155,8 @@ def _facts_table(description: "ModelDescription") -> "Table":
         "temperature": f"{description.temperature:.4g}",
         "clip": f"{spec.num_frames} frames, {reach}",
         "frame": f"{spec.frame_size} x {spec.frame_size} pixels, {how}",
-        "parameters": f"{description.num_parameters / 1e6:.1f} million",
-        "size": f"{description.size_bytes / 1e6:.1f} MB",
+        "parameters": f"{description.num_parameters:,}",
+        "size": f"{description.size_bytes:,} bytes",
         "terms": "\n".join(description.terms),
     }
     table = _table("fact", "value")

@@ -163,6 +163,16 @@ def test_a_batch_of_texts_equals_its_items_alone(folder: Path) -> None:
     np.testing.assert_allclose(together_BD, np.tile(alone_BD, (90, 1)), atol=1e-5)
 
 
+def test_clips_may_be_views_that_nobody_may_write(folder: Path) -> None:
+    encoder = open_here(folder)
+    clips_BTHWC = random_clips(encoder, batch=4)[::2, :, ::-1]
+    clips_BTHWC.flags.writeable = False
+
+    embeddings_BD = encoder.encode_video(clips_BTHWC)
+
+    np.testing.assert_array_equal(embeddings_BD, encoder.encode_video(clips_BTHWC.copy()))
+
+
 def test_no_clips_have_no_embeddings(folder: Path) -> None:
     encoder = open_here(folder)
 
