@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cpd_model.encoder import Encoder
+from index.files import printable
 from index.library import Library
 from index.open_library import LoadEncoder
 from index.records import VideoRow
@@ -131,7 +132,7 @@ class CPDEngine:
             fingerprint=status.fingerprint,
             model_device=self._encoder.device if self._encoder else None,
             search_device=status.search_device,
-            library=str(self._settings.library),
+            library=printable(self._library.folder),
             num_videos=status.videos,
             num_segments=status.segments,
         )

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
+from cpd_model.cache import cache_folder
 from cpd_model.errors import InputError
 from index.errors import VideoError
 from index.files import printable
@@ -115,7 +116,9 @@ class MediaStore:
 
 
 def open_cache(settings: Settings, temporary: Path) -> FileCache:
-    """The cache that the settings name, else the library's, else one in a temporary folder.
+    """The cache that the settings name, else the user's, else one in a temporary folder.
+
+    Not in the library: readers leave that alone. Libraries can share one, for keys hold video ids.
 
     Args:
         temporary: a folder that the caller deletes at the end.
@@ -123,11 +126,11 @@ def open_cache(settings: Settings, temporary: Path) -> FileCache:
     Raises:
         InputError: the folder that the settings name cannot be written.
     """
-    folder = settings.media_cache_dir or settings.library / "cache"
+    folder = settings.media_cache_dir or cache_folder() / "media"
     if not _can_write(folder):
         if settings.media_cache_dir is not None:
             raise InputError(f"CPD_MEDIA_CACHE_DIR: the folder {folder} cannot be written")
-        folder = temporary  # a library on a read-only disk can be served all the same
+        folder = temporary  # a container with a read-only root can serve all the same
     return FileCache(folder, max_bytes=settings.media_cache_bytes)
 
 

@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     """A decoder that takes longer for one piece of work is killed."""
 
     media_cache_dir: Path | None = None
-    """Where thumbnails and previews are kept; by default `cache/` in the library, or a temporary
-    folder where the library cannot be written."""
+    """Where thumbnails and previews are kept; by default `media/` in the user's cache folder, or a
+    temporary folder where that cannot be written."""
 
     media_cache_bytes: Count = 2**30
     """Size of that cache; the least recently used files go first."""

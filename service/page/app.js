@@ -1,7 +1,7 @@
 // The search page: asks /v1, draws cards, plays moments. Plain modules, nothing from elsewhere.
 
 import { Player } from "/page/player.js";
-import { ask, clock, fileName } from "/page/ask.js";
+import { ask, clock, fileName, quoted } from "/page/ask.js";
 
 const VIDEOS_AT_ONCE = 24;
 const HITS = 24;
@@ -139,7 +139,7 @@ async function showNothing(query, mine) {
 
 function showEmptyLibrary(ready) {
   showMessage("This library is empty", "Add videos with this command, then search: they show up at once.", {
-    code: `cpd index add ~/Videos --library ${ready.library}`,
+    code: `cpd index add ~/Videos --library ${quoted(ready.library)}`,
   });
 }
 

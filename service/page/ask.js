@@ -30,3 +30,8 @@ export function clock(seconds) {
 export function fileName(path) {
   return path.split(/[/\\]/).at(-1);
 }
+
+/** A word as a shell reads it back whole. */
+export function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -55,7 +55,7 @@ async def test_the_first_waits_for_company(pool: Executor) -> None:
         await asyncio.sleep(0.01)
         answers = await asyncio.gather(first, batcher.submit("b"))
 
-    assert answers == ["A", "B"]
+    assert list(answers) == ["A", "B"]
     assert shout.sizes == [2]
 
 
@@ -134,7 +134,7 @@ async def test_a_full_queue_refuses_at_once(pool: Executor) -> None:
             await batcher.submit("c")
         shout.gate.set()
 
-        assert await asyncio.gather(running, waiting) == ["A", "B"]
+        assert list(await asyncio.gather(running, waiting)) == ["A", "B"]
 
 
 async def test_leaving_cancels_what_still_waits(pool: Executor) -> None:

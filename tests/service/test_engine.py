@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import pytest
 
-from cpd_model.encoder import Encoder, Vectors
+from cpd_model.encoder import Encoder, Frames, Vectors
 from cpd_model.errors import InputError, ModelNotFoundError
 from cpd_model.testing import ColorEncoder
 from index.decode_pool import DecodePool
@@ -41,7 +41,7 @@ class CountingEncoder(ColorEncoder):
             self.gate.wait(10)
         return super().encode_text(texts)
 
-    def encode_frames(self, frames_NHWC: Vectors) -> Vectors:
+    def encode_frames(self, frames_NHWC: Frames) -> Vectors:
         self.threads.add(threading.get_ident())
         return super().encode_frames(frames_NHWC)
 

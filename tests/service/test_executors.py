@@ -24,7 +24,7 @@ async def test_too_much_work_is_refused_at_once() -> None:
         await executor.run(gate.wait)
     gate.set()
 
-    assert await asyncio.gather(running, waiting) == [True, True]
+    assert list(await asyncio.gather(running, waiting)) == [True, True]
     executor.shutdown()
 
 

@@ -96,16 +96,16 @@ def test_a_file_name_that_is_no_utf8_can_be_sent() -> None:
 
 def test_a_timeline_is_sent_only_where_it_was_asked_for() -> None:
     scores = [LabelScore("run", 0.75), LabelScore("swim", 0.25)]
-    facts = {"model": "fake", "path": "x", "video_id": None, "labels": scores, "note": None}
 
-    without = ClassifyResponse.of(Classification(**facts, timeline=None))
-    empty = ClassifyResponse.of(Classification(**facts, timeline=[]))
-    full = ClassifyResponse.of(
-        Classification(**facts, timeline=[LabelledSegment(0.0, 4.0, scores)])
-    )
+    def sent(timeline: list[LabelledSegment] | None) -> ClassifyResponse:
+        answer = Classification(
+            model="fake", path="x", video_id=None, labels=scores, timeline=timeline, note=None
+        )
+        return ClassifyResponse.of(answer)
 
-    assert without.timeline is None
-    assert empty.timeline == []
+    assert sent(None).timeline is None
+    assert sent([]).timeline == []
+    full = sent([LabelledSegment(0.0, 4.0, scores)])
     assert full.model_dump()["timeline"] == [
         {
             "start_seconds": 0.0,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from cpd_model.testing import COLORS
 
@@ -18,6 +19,7 @@ def write_colors(
     """A video that shows one colour after the other; the suffix of the path is its container."""
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=FPS)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for color in colors:
             picture_HWC = np.full((HEIGHT, WIDTH, 3), COLORS[color], dtype=np.uint8)
