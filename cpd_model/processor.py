@@ -61,11 +61,7 @@ class CPDProcessor:
     def from_pretrained(cls, folder: str | Path) -> Self:
         """Read what `save_pretrained` wrote; OSError or ValueError where a file is damaged."""
         settings = json.loads((Path(folder) / PROCESSOR_FILE).read_text(encoding="utf-8"))
-        # tokenizer.json says all; a model family's own class would rebuild parts by its own rules
-        kind = (
-            PreTrainedTokenizerFast if (Path(folder) / "tokenizer.json").exists() else AutoTokenizer
-        )
-        tokenizer = kind.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = _load_tokenizer(Path(folder))
         settings.pop("processor_class", None)
         settings["clip_spec"] = ClipSpec(**settings["clip_spec"])
         return cls(tokenizer, **settings)
@@ -118,3 +114,13 @@ class CPDProcessor:
             return_tensors="pt",
         )
         return Tokens(encoded["input_ids"], encoded["attention_mask"])
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    if not (folder / "tokenizer.json").exists():
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    # tokenizer.json says all; a model family's own class would rebuild parts by its own rules
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise ValueError(f"tokenizer.json cannot be read: {error}") from error
