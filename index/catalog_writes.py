@@ -86,15 +86,14 @@ def put_indexed(
     number, video_id = _upsert(writing, stamp, values)
     first_id = _insert_segments(writing, number, segments)
     vectors = embeddings_SD.astype(STORED_DTYPE).tobytes()
-    writing.connection.execute(
-        insert(EmbeddingRecord).values(
-            video_number=number,
-            first_segment_id=first_id,
-            generation=writing.generation,
-            checksum=zlib.crc32(vectors),
-            vectors=vectors,
-        )
-    )
+    row = {
+        "video_number": number,
+        "first_segment_id": first_id,
+        "generation": writing.generation,
+        "checksum": zlib.crc32(vectors),
+        "vectors": vectors,
+    }
+    writing.connection.execute(insert(EmbeddingRecord), row)
     return video_id
 
 
@@ -182,21 +181,18 @@ def _upsert(writing: Writing, stamp: FileStamp, values: Mapping[str, Any]) -> tu
         _update_video(writing, known.number, **file_values, **values)
         return known.number, known.video_id
     video_id, now = uuid.uuid4().hex, time.time()
-    number = connection.execute(
-        insert(VideoRecord)
-        .values(
-            video_id=video_id,
-            path=stamp.path,
-            path_folded=fold_path(stamp.path),
-            added_at=now,
-            updated_at=now,
-            generation=writing.generation,
-            **file_values,
-            **values,
-        )
-        .returning(VideoRecord.number)
-    ).scalar_one()
-    return number, video_id
+    row = {
+        "video_id": video_id,
+        "path": stamp.path,
+        "path_folded": fold_path(stamp.path),
+        "added_at": now,
+        "updated_at": now,
+        "generation": writing.generation,
+        **file_values,
+        **values,
+    }
+    inserted = connection.execute(insert(VideoRecord).returning(VideoRecord.number), row)
+    return inserted.scalar_one(), video_id
 
 
 def _update_video(writing: Writing, number: int, **values: Any) -> None:
@@ -220,7 +216,7 @@ def _insert_segments(writing: Writing, number: int, segments: "Sequence[Segment]
     ]
     connection = writing.connection
     first_id = connection.execute(
-        insert(SegmentRecord).values(rows[0]).returning(SegmentRecord.id)
+        insert(SegmentRecord).returning(SegmentRecord.id), rows[0]
     ).scalar_one()
     # Ids are said rather than left to AUTOINCREMENT: the order of the vectors hangs on them.
     following = [{"id": first_id + i, **row} for i, row in enumerate(rows[1:], start=1)]

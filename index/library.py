@@ -14,6 +14,7 @@ Axes: S segments of one video, D dimensions.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -179,7 +180,7 @@ class Library:
                 window_seconds=settings.window_seconds,
                 hop_seconds=settings.hop_seconds,
                 **counts._asdict(),
-                bytes=sum(p.stat().st_size for p in self.folder.rglob("*") if p.is_file()),
+                bytes=_bytes_on_disk(self.folder),
                 generation=view.generation,
                 snapshot_generation=view.base.generation if view.base.from_snapshot else None,
                 tail_segments=view.tail.num_rows,
@@ -245,11 +246,24 @@ class Library:
             LibraryBusyError: another process or thread is writing; names it.
         """
         with writer_lock(self.folder, wait_seconds=wait_seconds):
-            yield LibraryWriter(self.folder, self._catalog, self.settings)
+            writer = LibraryWriter(self.folder, self._catalog, self.settings)
+            try:
+                yield writer
+            finally:
+                writer.end()
 
 
 def _real_folder(folder: Path | str) -> Path:
     return Path(folder).expanduser().resolve()
+
+
+def _bytes_on_disk(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # a writer renames and removes meanwhile
+                total += (Path(parent) / name).stat().st_size
+    return total
 
 
 def _not_found(folder: Path) -> LibraryNotFoundError:

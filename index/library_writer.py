@@ -6,15 +6,16 @@ their next search.
 Axes: S segments of one video, D dimensions.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cpd_model.encoder import Vectors
-from index.catalog import Catalog, generation_of
+from index.catalog import Catalog, Writing, generation_of
 from index.catalog_reads import (
     changed_after,
     file_at,
@@ -47,15 +48,20 @@ _NORM_TOLERANCE = 0.01
 
 
 class LibraryWriter:
-    """Changes a library; made by `Library.writer()`, of no use after its block."""
+    """Changes a library; made by `Library.writer()`, and a ValueError after its block."""
 
     def __init__(self, folder: Path, catalog: Catalog, settings: LibrarySettings) -> None:
         self._folder = folder
         self._catalog = catalog
         self._settings = settings
+        self._ended = False
         with catalog.reading() as connection:
             listed = [facts.generation for facts in published_snapshots(connection)]
         remove_snapshots(folder, keep=listed)
+
+    def end(self) -> None:
+        """Refuse further changes: the lock is about to be given back."""
+        self._ended = True
 
     def find_unchanged(self, path: Path | str, size_bytes: int, mtime_ns: int) -> str | None:
         """The id of the indexed video at this path if size and time still are what they were."""
@@ -105,7 +111,7 @@ class LibraryWriter:
             mtime_ns=mtime_ns,
             content_hash=content_hash,
         )
-        with self._catalog.writing() as writing:
+        with self._writing() as writing:
             return put_indexed(
                 writing,
                 stamp,
@@ -134,7 +140,7 @@ class LibraryWriter:
             mtime_ns=mtime_ns,
             content_hash=content_hash,
         )
-        with self._catalog.writing() as writing:
+        with self._writing() as writing:
             return put_failed(writing, stamp, reason=reason)
 
     def move_video(
@@ -148,7 +154,7 @@ class LibraryWriter:
         stamp = FileStamp(
             path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_hash=None
         )
-        with self._catalog.writing() as writing:
+        with self._writing() as writing:
             move(writing, video_id, stamp)
 
     def touch_video(self, video_id: str, *, mtime_ns: int) -> None:
@@ -157,7 +163,7 @@ class LibraryWriter:
         Raises:
             UnknownVideoError: there is no such video.
         """
-        with self._catalog.writing() as writing:
+        with self._writing() as writing:
             touch(writing, video_id, mtime_ns=mtime_ns)
 
     def remove_video(self, video_id: str) -> None:
@@ -166,7 +172,7 @@ class LibraryWriter:
         Raises:
             UnknownVideoError: there is no such video.
         """
-        with self._catalog.writing() as writing:
+        with self._writing() as writing:
             remove(writing, video_id)
 
     def publish_snapshot(self) -> bool:
@@ -192,6 +198,13 @@ class LibraryWriter:
             kept = list_snapshot(connection, facts, keep=SNAPSHOTS_KEPT)
         remove_snapshots(self._folder, keep=kept)
         return True
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Writing]:
+        if self._ended:
+            raise ValueError("this writer's block has ended and with it its lock: open another one")
+        with self._catalog.writing() as writing:
+            yield writing
 
     def _check(self, segments: "Sequence[Segment]", embeddings_SD: Vectors) -> None:
         expected = (len(segments), self._settings.embed_dim)

@@ -70,9 +70,8 @@ class Reader:
         if tombstones_since(connection) > view.generation or self._newer_snapshot_pays(
             view, connection
         ):
-            fresh = self._load(connection, generation)
-            view.base.searcher.close()
-            return fresh
+            view.base.searcher.close()  # first: a GPU may not hold two; the CPU answers meanwhile
+            return self._load(connection, generation)
         return view.advanced(
             generation=generation,
             added=reads.segments_after(connection, view.generation),

@@ -144,6 +144,13 @@ class TestOpening:
         ):
             pass
 
+    def test_a_writer_is_of_no_use_after_its_block(self, library: Library) -> None:
+        with library.writer() as writer:
+            pass
+
+        with pytest.raises(ValueError, match="block has ended"):
+            put(writer, "/a.mp4", [axis(0)])
+
 
 class TestVideos:
     def test_a_video_is_told_with_all_its_facts(self, library: Library) -> None:
