@@ -36,7 +36,7 @@ from index.decode_worker import (
     start_worker,
 )
 from index.errors import VideoCrashError, VideoTimeoutError
-from index.video import VideoFacts, probe, read_jpeg
+from index.video import VideoFacts, probe, read_jpeg, read_preview
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -121,6 +121,14 @@ class DecodePool:
         path = Path(path)
         call = partial(read_jpeg, max_side=max_side, quality=quality)
         return self.submit(call, path, path, at_seconds)
+
+    def read_preview(
+        self, path: Path | str, start_seconds: float, stop_seconds: float, *, max_side: int = 480
+    ) -> Future[bytes]:
+        """`index.video.read_preview` in a worker."""
+        path = Path(path)
+        call = partial(read_preview, max_side=max_side)
+        return self.submit(call, path, path, start_seconds, stop_seconds)
 
     def submit(
         self, function: Callable[P, R], path: Path, /, *args: P.args, **kwargs: P.kwargs

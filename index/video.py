@@ -15,10 +15,9 @@ video that is damaged, encrypted or coded unlike anything FFmpeg knows.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -26,11 +25,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cpd_model.encoder import ClipSpec, Frames
-from index.errors import VideoError
-from index.video_learn import learn, learn_everything, learn_to_start_early
-from index.video_picture import Painter, Shape, fitted_size, shape_of
-from index.video_read import FalseStartError, SlowStartError, read_packets_of
-from index.video_scan import Scan, ScanCache
+from index.video_nearest import read_nearest, scan_of
+from index.video_picture import Painter, Shape, fitted_size
+from index.video_preview import LONGEST_PREVIEW_SECONDS, PLAYABLE, write_preview
 from index.video_source import has_video_signature
 
 _VIDEO_NAMES = """
@@ -52,10 +49,6 @@ VIDEO_EXTENSIONS = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 
 OTHER_EXTENSIONS = frozenset(f".{name}" for name in _OTHER_NAMES.split())
 """Names that promise stills, sound, text, archives or data, in lower case with the dot."""
-
-_ATTEMPTS = 4
-
-_scans = ScanCache()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +110,7 @@ def probe(path: Path | str) -> VideoFacts:
         NotAVideoError: its content is no video.
         VideoError: it cannot be read, or none of its frames can be decoded.
     """
-    scan = _scans.scan(Path(path))
+    scan = scan_of(Path(path))
     shape = scan.facts.shape
     return VideoFacts(
         duration_seconds=scan.duration_seconds,
@@ -157,7 +150,7 @@ def read_frames(path: Path | str, seconds: Sequence[float], spec: ClipSpec) -> F
         frames_NHWC[rows] = painter.paint_for(frame, shape, spec)
 
     if len(seconds_N):
-        _read_nearest(Path(path), seconds_N, keep)
+        read_nearest(Path(path), seconds_N, keep)
     return frames_NHWC
 
 
@@ -185,44 +178,37 @@ def read_jpeg(
         picture_HWC = Painter().paint(frame, shape, fitted_size(shape, max_side=max_side))
         Image.fromarray(picture_HWC).save(jpeg, "JPEG", quality=quality)
 
-    _read_nearest(Path(path), np.array([at_seconds]), keep)
+    read_nearest(Path(path), np.array([at_seconds]), keep)
     return jpeg.getvalue()
 
 
-_KeepRows: TypeAlias = Callable[[NDArray[np.intp], VideoFrame, Shape], None]
-"""Takes the places of the asked times that a frame answers, the frame, and its shape."""
+def browser_can_play(facts: VideoFacts) -> bool:
+    """Whether every common browser plays the file itself: H.264, AV1 or VP9 in MP4, or WebM.
+
+    A Matroska file counts as WebM by its codec. Rare pixel formats (10 bit) are not looked at.
+    """
+    return (facts.container, facts.codec) in PLAYABLE
 
 
-def _read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: _KeepRows) -> None:
-    """Answer each time with its nearest frame; damaged stretches are learned on the way."""
-    scan = _scans.scan(path)
-    missing_N = np.arange(len(seconds_N))
-    for attempt in range(_ATTEMPTS):
-        mend = learn_everything if attempt else learn
-        try:
-            missing_N = _read_rows(scan, seconds_N, missing_N, keep)
-        except FalseStartError:
-            mend = learn_everything
-        except SlowStartError:
-            mend = learn_to_start_early
-        if not len(missing_N):
-            return
-        scan = mend(scan, scan.nearest(seconds_N[missing_N]))
-        _scans.replace(scan)
-    raise VideoError(path, "its decoder gives other frames each time")
+def read_preview(
+    path: Path | str, start_seconds: float, stop_seconds: float, *, max_side: int = 480
+) -> bytes:
+    """The moment [start, stop) as a small MP4 that browsers play: H.264, no sound, at most 30 s.
 
+    For videos that browsers cannot play themselves, see `browser_can_play`. As displayed, at most
+    25 frames a second; what lies outside the video is left out, one frame at least is there.
 
-def _read_rows(
-    scan: Scan, seconds_N: NDArray[np.float64], rows_M: NDArray[np.intp], keep: _KeepRows
-) -> NDArray[np.intp]:
-    """Answer these rows of the asked times; what comes back are the rows that got no frame."""
-    packet_M = scan.nearest(seconds_N[rows_M])
-    seen: set[int] = set()
+    Args:
+        max_side: longest side in pixels; smaller pictures are not enlarged.
 
-    def keep_rows(packet: int, frame: VideoFrame) -> None:
-        seen.add(packet)
-        shape = shape_of(frame, scan.facts.shape.sample_aspect_ratio)
-        keep(rows_M[packet_M == packet], frame, shape)
-
-    read_packets_of(scan, np.unique(packet_M), keep_rows)
-    return rows_M[~np.isin(packet_M, list(seen))]
+    Raises:
+        ValueError: the times are not finite or not in order, or the size is too small.
+        NotAVideoError: its content is no video.
+        VideoError: it cannot be read, or none of its frames can be decoded.
+    """
+    if not (np.isfinite([start_seconds, stop_seconds]).all() and start_seconds < stop_seconds):
+        raise ValueError(f"bad moment: {start_seconds = } must be below {stop_seconds = }")
+    if max_side < 16:
+        raise ValueError(f"max_side must be at least 16 pixels, got {max_side}")
+    stop_seconds = min(stop_seconds, start_seconds + LONGEST_PREVIEW_SECONDS)
+    return write_preview(Path(path), start_seconds, stop_seconds, max_side=max_side)

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from cpd_model.encoder import ClipSpec, Frames
 
 INTERPOLATION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-"""Bicubic, widened when it shrinks, so that it averages; accurate rounding costs 2 %."""
+"""Bicubic, as image models are trained with; swscale widens it when it shrinks, so it averages."""
 
 _LONGEST_SIDES = 16
 """A longer strip is squeezed to this many short sides, so that it cannot fill the memory."""
