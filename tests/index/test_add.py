@@ -1,4 +1,4 @@
-"""A library follows its files: new, changed, moved, copied, broken ones; and runs that stop halfway."""
+"""A library follows its files: new, changed, moved, copied, broken; and runs that stop halfway."""
 
 import os
 import shutil
