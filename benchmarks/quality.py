@@ -60,7 +60,8 @@ def main() -> None:
         _zero_shot_section("HMDB51", "hmdb51_classInd.txt", encoder, data, compare=False),
         "Intervals: percentile bootstrap over the queries (or videos), 2000 resamples; they tell "
         "how much the figures would move with other queries of the same kind, and nothing about "
-        "other kinds of video.",
+        "other kinds of video. Classes of a single clip come and go with the draw, which makes the "
+        "interval of the mean per class wide.",
     ]
     record(
         f"Quality of {public_name(encoder.name)} (fingerprint {encoder.fingerprint[:12]})",

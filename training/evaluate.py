@@ -332,5 +332,6 @@ def _sampling(encoder: Encoder) -> str:
 
 
 def _fairness(failures: list[Failure]) -> str:
-    failed = f"{len(failures)} failed {'video' if len(failures) == 1 else 'videos'}"
-    return f"ties count against the model; {failed}, counted as a miss"
+    count = len(failures)
+    failed = "1 failed video counts as a miss" if count == 1 else f"{count} failed count as misses"
+    return f"ties count against the model; {failed if count else 'no video failed'}"

@@ -151,7 +151,7 @@ def test_failed_and_missing_videos_are_misses_that_stay_in_the_pool(
         {"path": "./b.mp4", "reason": "moov atom not found"},
         {"path": "gone.mp4", "reason": "no such file"},
     ]
-    assert "2 failed videos, counted as a miss" in result.protocol
+    assert "2 failed count as misses" in result.protocol
 
 
 def test_a_model_that_gives_every_video_the_same_score_looks_bad(write_manifest, encoder):
