@@ -48,6 +48,7 @@ RUN useradd --uid 10001 --create-home cpd \
 COPY --from=build /opt/cpd /opt/cpd
 ENV PATH=/opt/cpd/bin:$PATH \
     CPD_CACHE=/opt/cpd/cache \
+    CPD_MEDIA_CACHE_DIR=/data/media-cache \
     HF_HOME=/data/huggingface \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
