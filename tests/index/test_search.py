@@ -267,6 +267,29 @@ class TestSearching:
         assert {window.video_number for window in found} == {1}
         assert len(found) == 5
 
+    def test_a_moment_is_wider_than_the_candidates_that_found_it(self) -> None:
+        """400 windows turn slowly away from the query: far more than 64 are above half-way."""
+        angles_N = np.abs(np.arange(400) - 200) * 0.004 + np.arange(400) * 1e-6
+        rows_ND = np.zeros((400, 4), dtype=np.float32)
+        rows_ND[:, 0], rows_ND[:, 1] = np.cos(angles_N), np.sin(angles_N)
+        vectors = build_vectors([StoredVectors(1, 1, rows_ND.astype(np.float16))], embed_dim=4)
+        table = np.array([(1 + i, 1, 2.0 * i, 2.0 * i + 4) for i in range(400)])
+        view = first_view(
+            Base(vectors, CpuSearcher(vectors.flat), 1, from_snapshot=True),
+            as_columns(table),
+            generation=1,
+            tail_MD=np.empty((0, 4), np.float32),
+        )
+        query_D = rows_ND[200]
+        windows = [Window(1, int(i), a, b, 0.0) for i, _, a, b in table.tolist()]
+        truth = Truth(view, windows, vectors.vectors_ND)
+
+        found = search_view(view, query_D, limit=1, merge=True)
+
+        background = float(np.mean(np.vecdot(vectors.vectors_ND, query_D)))
+        assert found == slow_merge(scored(truth, query_D), background=background)[:1]
+        assert found[0].stop_seconds - found[0].start_seconds > 2 * 64 + 4
+
     def test_the_length_of_a_query_does_not_change_the_scores(self) -> None:
         truth = make_view([5], num_in_base=1, removed=set(), seed=1, num_distinct=10)
         query_D = truth.vectors_ND[2] * 7
