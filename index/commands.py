@@ -16,6 +16,7 @@ import typer
 from index.printing import print_hits, print_labels, print_report, print_status
 
 if TYPE_CHECKING:
+    from cpd_model.encoder import Encoder
     from index.add import AddReport
 
 EXIT_SOME_FAILED = 1
@@ -129,7 +130,12 @@ def _add(
     list(expand_patterns(paths))  # a slip of the pen should not wait for the model
     window_seconds, hop_seconds = windows
     library, encoder = open_for_adding(
-        folder, model=model, window_seconds=window_seconds, hop_seconds=hop_seconds, device=device
+        folder,
+        model=model,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        device=device,
+        load=_load_encoder,
     )
     with (
         library,
@@ -196,7 +202,7 @@ def search(
     words = query.strip()
     if not words:
         raise InputError("the query is empty: describe the moment in a few words")
-    opened, encoder = open_for_search(library, device=device)
+    opened, encoder = open_for_search(library, device=device, load=_load_encoder)
     with opened:
         hits = opened.search(encoder.encode_text([words])[0], limit=limit, merge=merge)
     if as_json:
@@ -223,8 +229,6 @@ def label(
     as_json: Json = False,
 ) -> None:
     """Say which of your labels a video shows, as a whole and over time."""
-    from cpd_model.loading import load_encoder
-
     from index.decode_pool import DecodePool
     from index.label import check_video, label_video, read_labels, weakness_of
     from index.open_library import choose_windows
@@ -232,9 +236,9 @@ def label(
     windows = choose_windows(window, hop)
     check_video(video)
     names = read_labels(words=labels, file=labels_file)
-    encoder = load_encoder(model, device=device)
+    encoder = _load_encoder(model, device)
     if weakness := weakness_of(encoder.name):
-        typer.echo(f"note: {weakness}", err=True)
+        _say(f"note: {weakness}")
     with DecodePool(num_workers=None) as pool:
         labelled = label_video(
             video,
@@ -248,6 +252,17 @@ def label(
         _print_json(labelled.as_json(top=top))
     else:
         print_labels(labelled, top=top, timeline=timeline)
+
+
+def _load_encoder(model: str | None, device: str) -> "Encoder":
+    """Load a model; a person is told when it has to be made or fetched first."""
+    from cpd_model.loading import load_encoder
+
+    return load_encoder(model, device=device, on_message=_say)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -103,9 +103,10 @@ def open_for_search(
         LibraryNotFoundError: there is no library in that folder.
         IndexMismatchError: the model of that name is not the one that made it any more.
     """
+    load = load or _load_encoder
     library = Library.open(folder, device=device)
     try:
-        encoder = (load or _load_encoder)(library.settings.model, device)
+        encoder = load(library.settings.model, device)
         library.require(fingerprint=encoder.fingerprint)
     except BaseException:
         library.close()

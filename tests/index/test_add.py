@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -307,3 +309,45 @@ def test_who_watches_hears_of_each_file_once(library: Library, folder: Path) -> 
     assert watching.num_files == 3
     assert sorted(watching.ends) == ["added", "added", "failed"]
     assert watching.num_segments == 2 * SEGMENTS
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from cpd_model.errors import CPDError
+from cpd_model.testing import ColorEncoder
+from index import Library, add_videos
+from tests.index.fake_decoder import FakeDecoder
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+folder, library = map(Path, sys.argv[1:])
+with Library.open(library) as opened, FakeDecoder(dict.fromkeys(("a.mp4", "b.mp4"), 6.0) | {
+    "c.mp4": 20_000.0
+}) as decoder:
+    try:
+        add_videos([folder], opened, ColorEncoder(), decoder)
+    except CPDError as error:
+        print(error)
+        sys.exit(2)
+"""
+
+
+def test_a_disk_that_takes_no_more_ends_the_run_and_harms_nothing(
+    library: Library, folder: Path
+) -> None:
+    """A limit on the size of files stands in for the full disk."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(folder), str(library.folder)],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (2, "")
+    (sentence,) = ended.stdout.splitlines()
+    assert str(library.folder) in sentence
+    assert set(ids(library)) == {"a.mp4", "b.mp4"}
+    assert library.verify() == []
+    assert counts(add(library, folder)) == (1, 0, 2, 0, 1)
