@@ -253,7 +253,7 @@ class _CleanSpawnProcess(SpawnProcess):
     """
 
     def start(self) -> None:
-        with _start_lock, _nameless_main():
+        with _start_lock, _nameless_main(), _ctrl_c_held_back():
             super().start()
 
 
@@ -263,6 +263,17 @@ class _CleanSpawnContext(SpawnContext):
 
 _start_lock = threading.Lock()
 _MAIN_NAMES = ("__spec__", "__file__")
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    # A child has this thread's mask from its birth: until `start_worker` ignores Ctrl-C, which a
+    # terminal sends to children as well, it would end with a traceback of its own.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -33,15 +33,17 @@ class FileCache:
     async def get(self, key: str, suffix: str, make: Callable[[], Awaitable[bytes]]) -> Path:
         """The file of `key`, with the bytes that `make` gave when it was first asked for."""
         name = hashlib.sha256(key.encode()).hexdigest()[:40] + suffix
-        path = self._folder / name
-        if await asyncio.to_thread(_touch, path):
-            return path
         task = self._being_made.get(name)
-        if task is None:
-            task = asyncio.create_task(self._make(path, make))
+        if task is None:  # no await between this and the next line but one: nobody comes between
+            task = asyncio.create_task(self._find_or_make(self._folder / name, make))
             self._being_made[name] = task
-            task.add_done_callback(lambda _: self._being_made.pop(name, None))
+            task.add_done_callback(lambda task: self._made(name, task))
         return await asyncio.shield(task)  # one caller that leaves does not take it from the others
+
+    def _made(self, name: str, task: asyncio.Task[Path]) -> None:
+        del self._being_made[name]
+        if not task.cancelled():
+            task.exception()  # its callers were told; when all have left, nobody needs to be
 
     async def close(self) -> None:
         """Give up what is being made."""
@@ -50,7 +52,9 @@ class FileCache:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make(self, path: Path, make: Callable[[], Awaitable[bytes]]) -> Path:
+    async def _find_or_make(self, path: Path, make: Callable[[], Awaitable[bytes]]) -> Path:
+        if await asyncio.to_thread(_touch, path):
+            return path
         content = await make()
         await asyncio.to_thread(_write, path, content)
         self._num_bytes += len(content)

@@ -18,7 +18,7 @@ from service.file_cache import FileCache
 from service.media import content_type_of
 from service.settings import Settings
 
-MAX_PREVIEW_SECONDS = 60.0
+MAX_PREVIEW_SECONDS = 30.0
 """A longer preview is cut here: it is made while somebody waits for it."""
 
 MAX_WAITING = 256

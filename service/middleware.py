@@ -29,6 +29,9 @@ from service.metrics import Metrics
 from service.settings import Settings
 
 REQUEST_ID = "x-request-id"
+PROBES = ("/health/live", "/health/ready", "/metrics")
+"""Asked by machines all day: logged only where somebody wants every detail."""
+
 MAX_JSON_BYTES = 2**20
 FORM_OVERHEAD_BYTES = 2**20
 """Room for the labels and boundaries around an uploaded file."""
@@ -96,7 +99,8 @@ class RequestRecord:
                 # A route's template, not the path: metrics stay few, and logs without ids.
                 route = getattr(scope.get("route"), "path", "unmatched")
                 self._metrics.observe_request(scope["method"], route, status, seconds)
-                log.info(
+                write = log.debug if scope["path"] in PROBES else log.info
+                write(
                     "request",
                     method=scope["method"],
                     path=scope["path"],

@@ -54,3 +54,14 @@ async def test_an_unforeseen_failure_is_logged_whole(
 
     failure = next(record for record in caplog.records if record.levelno == logging.ERROR)
     assert "password 1234" in json.loads(formatter(for_people=False).format(failure))["exception"]
+
+
+async def test_probes_are_not_worth_a_line(
+    client_for: ClientFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger=EVENTS):
+        async with client_for(FakeEngine()) as client:
+            await client.get("/health/ready")
+            await client.get("/metrics")
+
+    assert [record for record in caplog.records if record.name == EVENTS] == []

@@ -217,6 +217,7 @@ def test_a_file_that_browsers_cannot_play_is_shown_as_a_copy(page: Page, site: s
 
 def test_everything_can_be_done_from_the_keyboard(page: Page, site: str) -> None:
     page.goto(site)
+    expect(page.locator("#query")).to_be_focused()
     page.keyboard.type("red")
     page.keyboard.press("Enter")
     expect(page.locator(MOMENTS).first).to_be_visible()
