@@ -142,7 +142,8 @@ def _open(path: Path) -> InputContainer:
     try:
         # Some real files carry titles that are not UTF-8; PyAV would refuse to open them.
         return av.open(str(path.absolute()), metadata_errors="replace", options=dict(_OPTIONS))
-    except av.error.InvalidDataError as error:
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+        # ArgumentError: a demuxer recognised it that is not on our list.
         if known:
             raise VideoError(path, "the container is damaged or incomplete") from error
         raise NotAVideoError(path, "its content is not a video that FFmpeg knows") from error

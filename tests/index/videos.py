@@ -78,7 +78,7 @@ def write_video(path: Path, frames: Iterable[Frames], recipe: Recipe = EXACT) ->
         if recipe.pixel_aspect is not None:
             context.sample_aspect_ratio = recipe.pixel_aspect
         if recipe.rotation_degrees:
-            stream.set_display_rotation(-recipe.rotation_degrees)
+            stream.set_display_rotation(recipe.rotation_degrees)
         if recipe.ticks is not None:
             context.time_base = Fraction(1, TICKS)
         sound = output.add_stream("aac", rate=16000) if recipe.sound else None
