@@ -17,10 +17,13 @@ from cpd_model.errors import CPDError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import uvicorn
+    from fastapi import FastAPI
     from pydantic import ValidationError
 
     from index.library import Library
     from service.cpd_engine import ServiceDecoder
+    from service.file_cache import FileCache
     from service.settings import Settings
 
 GRACE_SECONDS = 3
@@ -37,9 +40,7 @@ def serve(
         Path | None,
         typer.Option("--library", help="Folder of the library (or CPD_LIBRARY).", metavar="DIR"),
     ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on (127.0.0.1).")
-    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[
         int | None, typer.Option("--port", help="Port to listen on (8000); 0 takes a free one.")
     ] = None,
@@ -60,6 +61,7 @@ def serve(
     from index.decode_pool import DecodePool
     from index.library import Library
     from service.logs import configure_logging
+    from service.media_store import open_cache
 
     with (
         Library.open(settings.library, device=settings.device) as opened,
@@ -67,20 +69,23 @@ def serve(
         DecodePool(
             num_workers=settings.num_decoders, timeout_seconds=settings.decode_timeout_seconds
         ) as decoder,
+        open_cache(settings) as cache,
         _ended_by_sigterm(),
     ):
         configure_logging(settings)
         typer.echo(f"{_url_of(listener)} serves {opened.folder}; Ctrl-C ends it")
-        _run(settings, opened, decoder, listener)
+        _run(opened, decoder, cache, settings, listener)
     typer.echo("stopped")
 
 
 def _run(
-    settings: "Settings", library: "Library", decoder: "ServiceDecoder", listener: socket.socket
+    library: "Library",
+    decoder: "ServiceDecoder",
+    cache: "FileCache",
+    settings: "Settings",
+    listener: socket.socket,
 ) -> None:
     """Answer until somebody ends it, or until it is clear that the model cannot be had."""
-    import uvicorn
-
     from cpd_model.loading import load_encoder
     from service.app import create_app
     from service.cpd_engine import CPDEngine
@@ -95,27 +100,34 @@ def _run(
         return CPDEngine(
             library,
             decoder,
+            cache,
             settings,
             load=lambda model, device: load_encoder(model, device=device),
             on_failure=stop,
         )
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(open_engine, settings),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
+    server = _server_of(create_app(open_engine, settings))
     with suppress(KeyboardInterrupt):  # uvicorn raises it again after it has ended in good order
         server.run(sockets=[listener])
     if failures:
         raise failures[0]
     if not server.started:
         raise CPDError("the service could not be started; its log says why")
+
+
+def _server_of(app: "FastAPI") -> "uvicorn.Server":
+    """A server that leaves logging to us and does not wait long for its last answers."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
 
 
 def _read_settings(**options: object) -> "Settings":

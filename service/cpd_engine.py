@@ -8,7 +8,6 @@ Everything that blocks runs off the event loop, behind a queue that refuses rath
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +33,10 @@ from service.engine import (
 )
 from service.errors import NotReadyError
 from service.executors import BoundedExecutor, put_on_thread
+from service.file_cache import FileCache
 from service.labelling import ProbingDecoder, label_stored, label_upload
 from service.logs import open_log
-from service.media_store import MediaStore, PictureDecoder, open_cache
+from service.media_store import MediaStore, PictureDecoder
 from service.query_encoder import QueryEncoder
 from service.settings import Settings
 
@@ -60,6 +60,7 @@ class CPDEngine:
     Args:
         library: open.
         decoder: running.
+        cache: where thumbnails and previews are kept.
         load: from a model's name and a device to the model; called on the model's thread.
         on_failure: told why the model cannot be had, on the event loop; the engine then answers
             everything that needs the model with NotReadyError.
@@ -69,6 +70,7 @@ class CPDEngine:
         self,
         library: Library,
         decoder: ServiceDecoder,
+        cache: FileCache,
         settings: Settings,
         *,
         load: LoadEncoder,
@@ -76,6 +78,7 @@ class CPDEngine:
     ) -> None:
         self._library = library
         self._decoder = decoder
+        self._cache = cache
         self._settings = settings
         self._load_encoder = load
         self._on_failure = on_failure
@@ -107,9 +110,7 @@ class CPDEngine:
         self._searches = self._open_executor("searches", 1, MAX_QUEUED_SEARCHES)
         self._reads = self._open_executor("reads", 4, MAX_QUEUED_READS)
         self._videos = self._open_executor("videos", 1, self._settings.max_queued_videos)
-        temporary = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cpd-media-"))
-        cache = await asyncio.to_thread(open_cache, self._settings, Path(temporary))
-        self._media = MediaStore(self._decoder, cache)
+        self._media = MediaStore(self._decoder, self._cache)
         self._stack.push_async_callback(self._media.close)
         self._stack.push_async_callback(
             asyncio.to_thread, partial(self._model_thread.shutdown, cancel_futures=True)

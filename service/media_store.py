@@ -2,8 +2,9 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -115,23 +116,23 @@ class MediaStore:
             self._num_waiting -= 1
 
 
-def open_cache(settings: Settings, temporary: Path) -> FileCache:
+@contextmanager
+def open_cache(settings: Settings) -> Iterator[FileCache]:
     """The cache that the settings name, else the user's, else one in a temporary folder.
 
     Not in the library: readers leave that alone. Libraries can share one, for keys hold video ids.
-
-    Args:
-        temporary: a folder that the caller deletes at the end.
 
     Raises:
         InputError: the folder that the settings name cannot be written.
     """
     folder = settings.media_cache_dir or cache_folder() / "media"
-    if not _can_write(folder):
-        if settings.media_cache_dir is not None:
-            raise InputError(f"CPD_MEDIA_CACHE_DIR: the folder {folder} cannot be written")
-        folder = temporary  # a container with a read-only root can serve all the same
-    return FileCache(folder, max_bytes=settings.media_cache_bytes)
+    with ExitStack() as stack:
+        if not _can_write(folder):
+            if settings.media_cache_dir is not None:
+                raise InputError(f"CPD_MEDIA_CACHE_DIR: the folder {folder} cannot be written")
+            # A container with a read-only root can serve all the same.
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cpd-media-")))
+        yield FileCache(folder, max_bytes=settings.media_cache_bytes)
 
 
 def _can_write(folder: Path) -> bool:

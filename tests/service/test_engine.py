@@ -18,6 +18,7 @@ from index.library import Library
 from service.cpd_engine import CPDEngine
 from service.engine import LabelOrder
 from service.errors import NotReadyError, OverloadedError, UploadTooLargeError
+from service.file_cache import FileCache
 from service.settings import Settings
 from tests.service.videos import write_colors
 
@@ -54,8 +55,7 @@ def open_engine(color_library: Path, decoder: DecodePool, tmp_path: Path) -> Ope
     async def opened(
         encoder: Encoder | Exception | None = None, *, wait: bool = True, **changes: object
     ) -> AsyncIterator[CPDEngine]:
-        facts = {"library": color_library, "media_cache_dir": tmp_path / "cache", **changes}
-        settings = Settings(**facts)  # type: ignore[arg-type]  # pydantic checks them
+        settings = Settings(library=color_library, **changes)  # type: ignore[arg-type]  # checked
 
         def load(model: str | None, device: str) -> Encoder:
             if isinstance(encoder, Exception):
@@ -63,7 +63,8 @@ def open_engine(color_library: Path, decoder: DecodePool, tmp_path: Path) -> Ope
             return encoder or ColorEncoder()
 
         with Library.open(color_library) as library:
-            async with CPDEngine(library, decoder, settings, load=load) as engine:
+            cache = FileCache(tmp_path / "cache", max_bytes=10**6)
+            async with CPDEngine(library, decoder, cache, settings, load=load) as engine:
                 if wait:
                     await engine.settled()
                 yield engine
@@ -168,6 +169,7 @@ async def test_an_empty_library_has_nothing_to_find(
         async with CPDEngine(
             library,
             decoder,
+            FileCache(tmp_path / "cache", max_bytes=10**6),
             Settings(library=tmp_path / "empty"),
             load=lambda model, device: ColorEncoder(),
         ) as engine:

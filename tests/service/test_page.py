@@ -17,6 +17,7 @@ from index.library import Library
 from service.app import create_app
 from service.cpd_engine import CPDEngine
 from service.engine import Engine
+from service.file_cache import FileCache
 from service.settings import Settings
 from tests.service.fakes import FakeEngine
 
@@ -87,16 +88,15 @@ def site(
     color_library: Path, decoder: DecodePool, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of a real engine over the three colour videos."""
-    settings = Settings(
-        library=color_library, media_cache_dir=tmp_path_factory.mktemp("page-cache")
-    )
+    settings = Settings(library=color_library)
+    cache = FileCache(tmp_path_factory.mktemp("page-cache"), max_bytes=10**7)
 
     def load(model: str | None, device: str) -> Encoder:
         return ColorEncoder()
 
     with (
         Library.open(color_library) as library,
-        served(CPDEngine(library, decoder, settings, load=load), settings) as url,
+        served(CPDEngine(library, decoder, cache, settings, load=load), settings) as url,
     ):
         yield url
 
