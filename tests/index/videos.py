@@ -166,19 +166,16 @@ class DecodedVideo:
 def decode_everything(path: Path) -> DecodedVideo:
     """Decode a whole video, packet after packet, and keep every frame."""
     with open_video(path) as (container, stream):
-        frames: list[VideoFrame] = []
-        slots: list[int] = []
-        for packet in read_packets(container, stream):
-            slots.append(packet.dts or 0)
-            frames += decode_packet(stream, packet)
-        frames += decode_packet(stream, None)
+        packets = list(read_packets(container, stream))
+        frames = [frame for packet in [*packets, None] for frame in decode_packet(stream, packet)]
         times = [frame.pts for frame in frames]
-        in_order = all(time is not None for time in times) and times == sorted(set(times))
-        if container.format.name == "avi" or not in_order:
-            rate = stream.average_rate or stream.guessed_rate
-            seconds = [number / float(rate) for number in range(len(frames))]
-        else:
-            seconds = [float((time - times[0]) * stream.time_base) for time in times]
+        if container.format.name == "avi":
+            # Frames are shown in the order they come out, in the slots of packets with a picture.
+            times = [packet.dts for packet in packets if packet.size > 1]
+        tick = stream.time_base
+        if None in times or times != sorted(set(times)) or len(times) != len(frames):
+            times, tick = list(range(len(frames))), 1 / (stream.average_rate or stream.guessed_rate)
+        seconds = [float((time - times[0]) * tick) for time in times]
         return DecodedVideo(frames=frames, seconds=seconds, pixel_aspect=pixel_aspect(stream))
 
 
