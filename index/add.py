@@ -131,8 +131,7 @@ def add_videos(
             with contextlib.closing(outcomes):
                 for outcome in outcomes:
                     adding.take(outcome)
-            if adding.has_new_vectors:
-                writer.publish_snapshot()
+            writer.publish_snapshot()  # which does nothing where the last one still holds
     except KeyboardInterrupt:
         raise AddInterrupted(tally.report()) from None
     return tally.report()
@@ -180,8 +179,6 @@ class _Adding:
         self._library = library
         self._writer = writer
         self._tally = tally
-        self.has_new_vectors = False
-        """Whether a snapshot of the vectors would differ from the last one."""
 
     def changed(self, paths: Sequence[Path]) -> Iterator[Path]:
         """The paths whose size or time is not what the library knows."""
@@ -211,11 +208,9 @@ class _Adding:
         if not failed.is_video:
             if stored is not None:  # it was a video, or a failure, when it was seen last
                 self._writer.remove_video(stored.video_id)
-                self.has_new_vectors |= stored.is_indexed
             self._tally.ended("ignored")
             return
         if failed.version is not None:
-            self.has_new_vectors |= stored is not None and stored.is_indexed
             self._writer.put_failure(
                 path=failed.path,
                 size_bytes=failed.version.size_bytes,
@@ -256,6 +251,5 @@ class _Adding:
             segments=video.segments,
             embeddings_SD=video.embeddings_SD,
         )
-        self.has_new_vectors = True
         self._tally.num_segments += len(video.segments)
         self._tally.ended("updated" if stored is not None and stored.is_indexed else "added")

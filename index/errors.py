@@ -2,7 +2,7 @@
 
 InputError
   - VideoError                a file that cannot be decoded; carries `path` and `reason`
-      - NotAVideoError        its content is no video: passed over, not a failure
+      - NotAVideoError        its content is no video: passed over, unless its name promised one
       - VideoTimeoutError     its decoder hung and was killed
       - VideoCrashError       its decoder process died
       - VideoMemoryError      its decoder wanted more memory than it may have
