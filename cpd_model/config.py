@@ -52,6 +52,9 @@ class FramesOptions:
     kept_classes: int = 20
     """Most likely classes that enter the mixture; the others count as zero."""
 
+    class_temperature: float = 1.0
+    """Divides the classifier's logits; above 1 the less likely classes weigh more."""
+
     projection: bool = True
     """Embed a clip by a learned head; with `label_prior` it is added to the mixture."""
 
@@ -65,7 +68,10 @@ class FramesOptions:
     """Attention heads of the temporal transformer; unused by `mean`."""
 
     def __post_init__(self) -> None:
-        for name in ("num_classes", "kept_classes", "num_layers", "num_heads"):
+        for name in (
+            *("num_classes", "kept_classes", "class_temperature"),
+            *("num_layers", "num_heads"),
+        ):
             _check_positive(name, getattr(self, name))
         _check_choice("temporal", self.temporal, get_args(Temporal))
         if self.kept_classes > self.num_classes:

@@ -28,7 +28,12 @@ class FramesTower(nn.Module):
         self.backbone = EfficientNetLite(options.backbone, num_classes=options.num_classes)
         self.num_features = self.backbone.variant.num_features
         self.prior = (
-            LabelPrior(options.num_classes, embed_dim, kept_classes=options.kept_classes)
+            LabelPrior(
+                options.num_classes,
+                embed_dim,
+                kept_classes=options.kept_classes,
+                temperature=options.class_temperature,
+            )
             if options.label_prior
             else None
         )
@@ -76,13 +81,16 @@ class FramesTower(nn.Module):
 class LabelPrior(nn.Module):
     """Logits of clips' frames (B, T, L) -> mixtures (B, D) of the likeliest classes' embeddings."""
 
-    def __init__(self, num_classes: int, embed_dim: int, *, kept_classes: int) -> None:
+    def __init__(
+        self, num_classes: int, embed_dim: int, *, kept_classes: int, temperature: float
+    ) -> None:
         super().__init__()
+        self.temperature = temperature
         self.kept_classes = kept_classes
         self.embeddings_LD = nn.Parameter(torch.empty(num_classes, embed_dim))
 
     def forward(self, logits_BTL: Tensor) -> Tensor:
-        clip_BL = logits_BTL.softmax(dim=-1).mean(dim=1)
+        clip_BL = (logits_BTL / self.temperature).softmax(dim=-1).mean(dim=1)
         kept = clip_BL.topk(self.kept_classes, dim=-1)
         weights_BK = kept.values / kept.values.sum(dim=-1, keepdim=True)
         mixture_BD = torch.einsum("bk,bkd->bd", weights_BK, self.embeddings_LD[kept.indices])
