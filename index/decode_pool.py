@@ -12,10 +12,11 @@ import signal
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -46,7 +47,11 @@ GIBIBYTE = 1 << 30
 
 SLOWEST_BYTES_PER_SECOND = 8 << 20
 """Speed that a task is granted beyond its time limit: a slow disk is no hung decoder."""
-_ATTEMPTS = 3
+
+_ATTEMPTS = 10
+"""How often a task is started before it is blamed for the deaths of idle workers."""
+
+_WATCH_SECONDS = 0.5
 
 
 class DecodePool:
@@ -82,9 +87,11 @@ class DecodePool:
         self._tasks_per_worker = tasks_per_worker
         self._memory_bytes = memory_bytes
         self._folder = Path(tempfile.mkdtemp(prefix="cpd-frames-"))
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, True)
         self._lock = threading.RLock()
-        self._unfinished: set[Future[Any]] = set()
-        self._closed = False
+        self._tasks: dict[_Task, None] = {}  # in the order in which they came
+        self._closed = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._pool = self._new_pool()
 
     def __enter__(self) -> Self:
@@ -145,12 +152,14 @@ class DecodePool:
     def close(self) -> None:
         """Stop the workers now and cancel every task that is not done."""
         with self._lock:
-            self._closed = True
-            pool, unfinished = self._pool, list(self._unfinished)
-        for future in unfinished:
-            future.cancel()
+            self._closed.set()
+            pool, unfinished = self._pool, list(self._tasks)
+        for task in unfinished:
+            task.future.cancel()
         _retire(pool)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self._remove_folder()
 
     def _submit(
         self,
@@ -162,44 +171,44 @@ class DecodePool:
         **kwargs: Any,
     ) -> Future[R]:
         future: Future[R] = Future()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the decode pool is closed")
-            self._unfinished.add(future)
-        future.add_done_callback(self._unfinished.discard)
         call = partial(run_task, function, path, *args, **kwargs)
         timeout_seconds = self._timeout_seconds + _size_bytes(path) / SLOWEST_BYTES_PER_SECOND
-        self._start(_Task(call, path, fetch, future, timeout_seconds), attempts=_ATTEMPTS)
+        task = _Task(call, path, fetch, future, timeout_seconds)
+        future.add_done_callback(partial(self._forget, task))
+        with self._lock:
+            if self._closed.is_set():
+                raise RuntimeError("the decode pool is closed")
+            if self._watcher.ident is None:
+                self._watcher.start()
+            self._tasks[task] = None
+            self._start(task)
         return future
 
-    def _start(self, task: "_Task", *, attempts: int) -> None:
-        with self._lock:
-            if self._closed:
-                task.future.cancel()
-                return
-            pool = self._pool
-            try:
-                inner = pool.schedule(task.call, timeout=task.timeout_seconds)
-            except RuntimeError:  # pebble gave up on it before it was asked
-                pool = self._replace(pool)
-                inner = pool.schedule(task.call, timeout=task.timeout_seconds)
-        task.future.add_done_callback(partial(_pass_cancel_on, inner))
-        inner.add_done_callback(partial(self._settle, task, pool, attempts))
+    def _start(self, task: "_Task") -> None:
+        """Hand the task to pebble; the lock is held."""
+        if task.attempts == _ATTEMPTS:
+            task.fail(VideoCrashError(task.path, "decoder processes keep dying"))
+            return
+        task.attempts += 1
+        task.pool = self._pool
+        try:
+            task.inner = self._pool.schedule(task.call, timeout=task.timeout_seconds)
+        except RuntimeError:  # pebble gave up on it; so do we, and this task is started again
+            self._replace(self._pool)
+        else:
+            task.inner.add_done_callback(partial(self._settle, task))
 
-    def _settle(
-        self, task: "_Task", pool: ProcessPool, attempts: int, inner: ProcessFuture[Any]
-    ) -> None:
-        """Turn pebble's outcome into ours; tasks of a pool that broke are started again."""
+    def _settle(self, task: "_Task", inner: ProcessFuture[Any]) -> None:
+        """Turn pebble's outcome into ours."""
+        if task.inner is not inner:
+            return  # it was started again elsewhere
         try:
             task.succeed(task.fetch(inner.result()))
         except CancelledError:
             task.future.cancel()
         except BrokenProcessPool:
-            self._replace(pool)
-            if attempts > 1:
-                self._start(task, attempts=attempts - 1)
-            else:
-                task.fail(VideoCrashError(task.path, "decoder processes keep dying"))
+            with self._lock:
+                self._replace(task.pool)
         except TimeoutError:
             reason = f"its decoder did not finish in {task.timeout_seconds:.3g} s"
             task.fail(VideoTimeoutError(task.path, reason))
@@ -209,13 +218,31 @@ class DecodePool:
         except Exception as error:
             task.fail(error)
 
-    def _replace(self, broken: ProcessPool) -> ProcessPool:
+    def _forget(self, task: "_Task", future: Future[Any]) -> None:
         with self._lock:
-            if self._pool is broken and not self._closed:
-                self._pool = self._new_pool()
-                # Joining its threads from one of them, which is where we may be, would not end.
-                threading.Thread(target=_retire, args=(broken,), daemon=True).start()
-            return self._pool
+            self._tasks.pop(task, None)
+            inner = task.inner
+        if future.cancelled():
+            future.set_running_or_notify_cancel()  # or `concurrent.futures.wait` would not see it
+            if inner is not None:
+                inner.cancel()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
+
+    def _watch(self) -> None:
+        """Notice a pool that broke while a task was on its way to it: pebble forgets such tasks."""
+        while not self._closed.wait(_WATCH_SECONDS):
+            with self._lock:
+                if self._tasks and not self._pool.active:
+                    self._replace(self._pool)
+
+    def _replace(self, broken: ProcessPool | None) -> None:
+        """Start a broken pool's tasks again in a new one; the lock is held."""
+        if self._pool is not broken or self._closed.is_set():
+            return
+        self._pool = self._new_pool()
+        # Joining its threads from one of them, which is where we may be, would not end.
+        threading.Thread(target=_retire, args=(broken,), daemon=True).start()
+        for task in [task for task in self._tasks if task.pool is broken]:
+            self._start(task)
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
@@ -227,7 +254,7 @@ class DecodePool:
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Task:
     """A task and the future that its caller holds."""
 
@@ -236,13 +263,16 @@ class _Task:
     fetch: Callable[[Any], Any]
     future: Future[Any]
     timeout_seconds: float
+    pool: ProcessPool | None = None
+    inner: ProcessFuture[Any] | None = None
+    attempts: int = 0
 
     def succeed(self, result: Any) -> None:
-        if self.future.set_running_or_notify_cancel():
+        with suppress(InvalidStateError):  # cancelled in the meantime
             self.future.set_result(result)
 
     def fail(self, error: BaseException) -> None:
-        if self.future.set_running_or_notify_cancel():
+        with suppress(InvalidStateError):
             self.future.set_exception(error)
 
 
@@ -309,11 +339,6 @@ def _cause_of_death(exitcode: int) -> str:
         return signal.Signals(-exitcode).name
     except ValueError:
         return f"signal {-exitcode}"
-
-
-def _pass_cancel_on(inner: ProcessFuture[Any], future: Future[Any]) -> None:
-    if future.cancelled():
-        inner.cancel()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
 
 
 def _retire(pool: ProcessPool) -> None:
