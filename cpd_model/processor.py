@@ -5,6 +5,7 @@ Axes: B batch, N frames, T frames of a clip, H height, W width, C channels (3, R
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -75,15 +76,8 @@ class CPDProcessor:
 
     def settings(self) -> dict[str, Any]:
         """All numbers of the processor, as stored; the tokenizer is apart."""
-        spec = self.clip_spec
         return {
-            "clip_spec": {
-                "num_frames": spec.num_frames,
-                "frame_size": spec.frame_size,
-                "resize": spec.resize,
-                "short_side": spec.short_side,
-                "span_seconds": spec.span_seconds,
-            },
+            "clip_spec": asdict(self.clip_spec),
             "image_mean": list(self.image_mean),
             "image_std": list(self.image_std),
             "max_tokens": self.max_tokens,
