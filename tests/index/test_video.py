@@ -339,6 +339,19 @@ def test_recordings_that_were_joined_follow_each_other(tmp_path: Path) -> None:
     assert np.abs(frames.astype(int) - frames[0]).max() <= 8  # the same moment, three times
 
 
+def test_a_size_that_changes_in_the_middle_is_taken_as_it_comes(tmp_path: Path) -> None:
+    recipe = replace(h264(), fps=25)
+    wide = write_video(tmp_path / "wide.ts", [quarters(96, 32)] * 40, recipe)
+    high = write_video(tmp_path / "high.ts", [quarters(32, 96)] * 40, recipe)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(wide.read_bytes() + high.read_bytes())
+
+    before, after = read_frames(joined, [0.5, 2.5], SQUASH).astype(int)
+
+    assert np.abs(before - after).max() < 60
+    assert np.abs(before[2, 2] - RED).max() < 40
+
+
 def test_a_file_that_changes_is_scanned_again(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mkv", grey_frames(4))
     before = probe(path)
