@@ -29,7 +29,8 @@ help:  ## list these commands
 	@awk -F ':.*## +' '/^[a-z]+:.*##/ {printf "  make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "Variables (PYTHON, INDEX_URL, EXTRAS, VIDEOS, PORT, TESTS) are told at the top of Makefile."
 
-setup: $(STAMP)  ## make .venv and install everything into it (seconds when it is there)
+setup: $(STAMP)  ## make .venv and install everything into it (at once when it is there)
+	@echo "Ready. 'source $(BIN)/activate' puts cpd on the path; 'make demo' shows what it does."
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
