@@ -10,6 +10,6 @@ CACHE_VARIABLE = "CPD_CACHE"
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of cpd, which may not exist yet; deleting it loses nothing but time."""
+    """The user's cache folder of cpd, which may not exist yet; deleting it costs only time."""
     named = os.environ.get(CACHE_VARIABLE, "")
     return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("cpd"))

@@ -1,7 +1,6 @@
 """What identifies an embedding space: a hash over all that changes an embedding, and nothing else.
 
-Four parts are hashed apart, so that the small ones can be checked each time a bundle is opened and
-the weights only when somebody asks:
+Four parts are hashed apart, so that what changed can be named:
 
     weights     every tensor of model.safetensors: name, dtype, shape, bytes
     config      towers and shared space, from config.json
@@ -41,14 +40,18 @@ _WITHOUT_EFFECT = frozenset(
         "_name_or_path",
         "architectures",
         "dtype",
-        "padding",  # state of the tokenizer's last call; the processor sets it each time
         "processor_class",
         "torch_dtype",
         "transformers_version",
-        "truncation",
         "use_cache",
     }
 )
+_LAST_CALL = ("padding", "truncation")
+"""What tokenizer.json remembers of the tokenizer's last call; the processor sets it each time."""
+
+_ARITHMETIC = 1
+"""Raised when our code makes other embeddings of the same weights than before."""
+
 _CHUNK_BYTES = 1 << 22
 
 
@@ -62,7 +65,7 @@ class FingerprintParts(NamedTuple):
 
     def fingerprint(self) -> str:
         """64 hex digits over all parts."""
-        return _sha256_of_json({"format": 1, **self._asdict()})
+        return _sha256_of_json({"arithmetic": _ARITHMETIC, **self._asdict()})
 
 
 class TensorFacts(NamedTuple):
@@ -84,25 +87,15 @@ def fingerprint_parts(folder: Path) -> FingerprintParts:
         OSError: a file is missing.
         ValueError: a file is damaged.
     """
-    small = small_parts(folder)
-    return FingerprintParts(hash_weights(folder / WEIGHTS_FILE), *small)
-
-
-def small_parts(folder: Path) -> tuple[str, str, str]:
-    """Hashes of config, processor and tokenizer, in milliseconds.
-
-    Raises:
-        OSError: a file is missing.
-        ValueError: a file is damaged.
-    """
     config = read_json(folder / CONFIG_FILE)
     missing = [key for key in _CONFIG_KEYS if key not in config]
     if missing:
         raise ValueError(f"{CONFIG_FILE} has no {missing[0]}: it is no configuration of a CPDModel")
-    return (
-        _sha256_of_json(_effective({key: config[key] for key in _CONFIG_KEYS})),
-        _sha256_of_json(_effective(read_json(folder / PROCESSOR_FILE))),
-        _hash_tokenizer(folder),
+    return FingerprintParts(
+        weights=hash_weights(folder / WEIGHTS_FILE),
+        config=_sha256_of_json(_effective({key: config[key] for key in _CONFIG_KEYS})),
+        processor=_sha256_of_json(_effective(read_json(folder / PROCESSOR_FILE))),
+        tokenizer=_hash_tokenizer(folder),
     )
 
 
@@ -187,7 +180,9 @@ def _hash_tokenizer(folder: Path) -> str:
     if (folder / "tokenizer.json").exists():
         settings = read_json(folder / "tokenizer_config.json")
         sides = {side: settings.get(side, "right") for side in ("padding_side", "truncation_side")}
-        content = _effective(read_json(folder / "tokenizer.json"))
+        content = read_json(folder / "tokenizer.json")
+        for state in _LAST_CALL:
+            content.pop(state, None)
         return _sha256_of_json({"tokenizer": content, **sides})
     hashes = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
