@@ -52,10 +52,10 @@ def resolve_device(asked: str, *, cuda_devices: int) -> str:
 
 
 def resolve_dtype(device: str, *, bf16_supported: bool) -> DtypeName:
-    """What a tower computes with on `device`: float32 on a CPU, half precision on a GPU.
+    """What a tower of others computes with: float32 on a CPU, half precision on a GPU.
 
     bfloat16 has float32's range, so that no checkpoint overflows in it; GPUs older than Ampere
-    do not have it in hardware and get float16.
+    do not have it in hardware and get float16. Our own towers take float16, see `make_encoder`.
     """
     if device == "cpu":
         return "float32"
