@@ -1,10 +1,9 @@
 """The label prior's rows: the 1000 ImageNet classes as text embeddings.
 
-A class is embedded by its names ("tench, Tinca tinca"), by its definition ("freshwater dace-like
-game fish of Europe ...") and by both in one text, and the three are averaged: names are how people
-search, definitions say "fish" and "game" where a name does not. Half of the mean of all classes is
-then taken off: what they share says nothing about a clip, and without it labels are told apart
-better; but with all of it taken off, captions are found worse.
+A class is embedded by its first name ("tench") and by its definition ("freshwater dace-like game
+fish of Europe and western Asia ..."), and the two are averaged: names are how people search,
+definitions say "fish" and "game" where a name does not. The mean of all classes is then taken off:
+what they share says nothing about a clip, and without it labels are told apart better.
 
 The rows are stored beside the names, so that `cpd-start` is the same bytes on every machine and is
 made in seconds. They were computed in float64 and rounded to float16: 53 bits are far more than the
@@ -28,9 +27,6 @@ from cpd_model.encoder import Vectors
 SYNSETS_FILE = "imagenet_synsets.tsv"
 PRIOR_FILE = "imagenet_prior.npy"
 
-MEAN_TAKEN_OFF = 0.5
-"""Share of the mean class embedding that is subtracted from each."""
-
 
 class Synset(NamedTuple):
     """An ImageNet class, in WordNet's words."""
@@ -43,6 +39,11 @@ class Synset(NamedTuple):
 
     definition: str
 
+    @property
+    def first_name(self) -> str:
+        """The usual name; the others are synonyms, many of them Latin."""
+        return self.names.partition(", ")[0]
+
 
 def read_synsets() -> list[Synset]:
     """The 1000 classes, in the order of the classifiers that were trained on them."""
@@ -51,7 +52,7 @@ def read_synsets() -> list[Synset]:
 
 
 def read_prior() -> Vectors:
-    """The stored rows (L, D), float32; not of norm 1."""
+    """The stored rows (L, D), float32; their mean is 0, and they are not of norm 1."""
     content = (files("cpd_model") / "data" / PRIOR_FILE).read_bytes()
     prior_LD: Vectors = np.load(io.BytesIO(content), allow_pickle=False).astype(np.float32)
     return prior_LD
@@ -61,9 +62,8 @@ def embed_classes(
     synsets: Sequence[Synset], encode: Callable[[Sequence[str]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Unit vectors (L, D) of the classes, nothing taken off; `encode` gives those of texts."""
-    rows_LD = encode([synset.names for synset in synsets])
+    rows_LD = encode([synset.first_name for synset in synsets])
     rows_LD = rows_LD + encode([synset.definition for synset in synsets])
-    rows_LD = rows_LD + encode([f"{synset.names}: {synset.definition}" for synset in synsets])
     unit_LD: NDArray[np.float64] = rows_LD / np.linalg.norm(rows_LD, axis=1, keepdims=True)
     return unit_LD
 
@@ -86,7 +86,7 @@ def main() -> None:
 
     with torch.inference_mode():
         unit_LD = embed_classes(read_synsets(), encode)
-    prior_LD = unit_LD - MEAN_TAKEN_OFF * unit_LD.mean(axis=0)
+    prior_LD = unit_LD - unit_LD.mean(axis=0)
     np.save(Path(__file__).parent / "data" / PRIOR_FILE, prior_LD.astype(np.float16))
 
 
