@@ -6,7 +6,7 @@
 #                       On a GPU machine name the index of your CUDA (.../whl/cu126), or none.
 #   EXTRAS=dev,gpu      `gpu` adds faiss-gpu (Linux, CUDA 12)
 #   VIDEOS=~/Videos     your own folder for `make demo`;  PORT=8000 where it then listens
-#   TESTS="-k catalog"  arguments for pytest
+#   TESTS="-k catalog"  arguments for pytest;  JOBS=2 how many tests run at once (0: in one process)
 
 PYTHON ?= python3
 INDEX_URL ?=
@@ -14,6 +14,7 @@ EXTRAS ?= dev
 VIDEOS ?=
 PORT ?= 8000
 TESTS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,7 +28,7 @@ INDEX := $(if $(INDEX_URL),--extra-index-url $(INDEX_URL))
 help:  ## list these commands
 	@echo "cpd finds moments in your own video by describing them. Commands:"
 	@awk -F ':.*## +' '/^[a-z]+:.*##/ {printf "  make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables (PYTHON, INDEX_URL, EXTRAS, VIDEOS, PORT, TESTS) are told at the top of Makefile."
+	@echo "Variables (PYTHON, INDEX_URL, EXTRAS, VIDEOS, PORT, TESTS, JOBS) are told at the top of Makefile."
 
 setup: $(STAMP)  ## make .venv and install everything into it (at once when it is there)
 	@echo "Ready. 'source $(BIN)/activate' puts cpd on the path; 'make demo' shows what it does."
@@ -49,7 +50,7 @@ demo: $(STAMP)  ## make a small library, search it, label a clip, serve the page
 	@$(BIN)/python scripts/demo.py --port $(PORT) $(if $(VIDEOS),--videos "$(VIDEOS)")
 
 test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 lint: $(STAMP)  ## format, lint, types and import contracts, without changing a file
 	$(BIN)/ruff format --check .
