@@ -9,6 +9,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def _retrieval_section(result: RetrievalResult, data: Path) -> str:
         _row(
             f"R@{k}",
             ranks,
-            lambda some, k=k: recall_at(some, k),
+            partial(recall_at, k=k),
             chance=f"{k / videos:.3f}",
         )
         for k in (1, 5, 10)

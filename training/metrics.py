@@ -68,7 +68,9 @@ def mean_reciprocal_rank(ranks_Q: Floats) -> float:
     return float((1 / _some(ranks_Q)).mean())
 
 
-def mean_per_class(correct_N: NDArray[np.bool_], classes_N: Sequence[int]) -> float:
+def mean_per_class(
+    correct_N: NDArray[np.bool_], classes_N: Sequence[int] | NDArray[np.intp]
+) -> float:
     """Accuracy of each class that occurs, averaged so that each weighs the same, in [0, 1]."""
     classes = np.asarray(classes_N)
     correct = _some(np.asarray(correct_N, dtype=np.float64))
