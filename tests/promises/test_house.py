@@ -64,3 +64,11 @@ def test_the_layers_hold() -> None:
     )
 
     assert done.returncode == 0, done.stdout
+
+
+def test_every_decision_is_listed() -> None:
+    """A page that the index does not name is never read."""
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+
+    assert [path.name for path in folder.glob("0*.md") if f"({path.name})" not in index] == []
