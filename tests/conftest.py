@@ -25,6 +25,7 @@ settings.load_profile("cpd")
 def pytest_configure(config: pytest.Config) -> None:
     """Set what libraries read while they are imported, before a test module imports them."""
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as cpd.main does
     if "PYTEST_XDIST_WORKER" in os.environ:
         # Workers share the cores already; more threads in each make all of them slower.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
