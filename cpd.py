@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
 
     0 done, 1 done but for failures that were listed, 2 cannot run, 130 interrupted.
     """
-    # PyTorch's threads wait by spinning unless they are told not to before they start. While decoders
-    # want the same cores that costs more than half of the speed (docs/decisions/0004).
+    # PyTorch's threads wait by spinning unless they are told not to before they start. While
+    # decoders want the same cores that costs much of the speed (docs/decisions/0004).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
