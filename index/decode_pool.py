@@ -26,6 +26,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble.pool.base_pool import PoolStatus
 
 from cpd_model.encoder import ClipSpec, Frames
 from index.decode_worker import (
@@ -52,6 +53,9 @@ _ATTEMPTS = 10
 """How often a task is started before it is blamed for the deaths of idle workers."""
 
 _WATCH_SECONDS = 0.5
+
+_RETIRE_SECONDS = 5.0
+"""Longest wait for pebble's threads, which are daemons; its workers are killed before that."""
 
 
 class DecodePool:
@@ -341,9 +345,24 @@ def _cause_of_death(exitcode: int) -> str:
         return f"signal {-exitcode}"
 
 
+def _start_workers(pool: ProcessPool) -> None:
+    """Let pebble start the pool's threads and workers, unless it did.
+
+    In a thread of its own: Ctrl-C raises in the main thread alone, and if that were in the middle
+    of starting, pebble would start a second set of threads, of which stopping ends one.
+    """
+    if pool._context.status is PoolStatus.CREATED:
+        starter = threading.Thread(target=lambda: pool.active, daemon=True)
+        starter.start()
+        starter.join()
+
+
 def _retire(pool: ProcessPool) -> None:
+    """Stop a pool and its workers now; what is left after some seconds dies with this process."""
     pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
-    pool.join()
+    joiner = threading.Thread(target=pool.join, daemon=True)
+    joiner.start()
+    joiner.join(_RETIRE_SECONDS)
 
 
 def _size_bytes(path: Path) -> int:
