@@ -82,7 +82,7 @@ def save_bundle(model: "CPDModel", processor: "CPDProcessor", folder: Path) -> s
 
     def write(partial: Path) -> None:
         processor.save_pretrained(partial)
-        with _no_progress_bars():
+        with no_progress_bars():
             model.save_pretrained(partial, max_shard_size="1TB")
         _write_bundle_file(partial)
 
@@ -256,7 +256,7 @@ def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
     from cpd_model.model import CPDModel
 
     load: Any = CPDModel.from_pretrained  # its result depends on output_loading_info: untyped
-    with _no_progress_bars():
+    with no_progress_bars():
         model, loading = load(
             str(folder),
             local_files_only=True,
@@ -349,7 +349,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     """Keep transformers from drawing bars for work that takes a second."""
     from transformers.utils import logging
 

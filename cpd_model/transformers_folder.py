@@ -8,8 +8,6 @@ torch nor transformers; `load_parts` does.
 import hashlib
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,6 +15,7 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 
+from cpd_model.bundle import no_progress_bars
 from cpd_model.errors import BundleError
 from cpd_model.fingerprint import hash_weights
 from cpd_model.preprocessing import (
@@ -189,7 +188,7 @@ def _load_model(folder: Path, family: Family, *, name: str) -> Any:
 
     model_class = getattr(transformers, family.model_class)
     try:
-        with _no_progress_bars():
+        with no_progress_bars():
             # float32 first, whatever the folder says: the towers' dtype is the device's choice.
             model, report = model_class.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
@@ -229,19 +228,6 @@ def _load_tokenizer(folder: Path, family: Family, text_config: Any, *, name: str
 def _in_one_line(error: BaseException) -> str:
     words = " ".join(str(error).split()).rstrip(" .:") or type(error).__name__
     return words if len(words) <= _LONGEST_REASON else f"{words[:_LONGEST_REASON]} ..."
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _read_preprocessing(

@@ -62,11 +62,6 @@ class EncodeQueue(Generic[Owner]):
         """Items that wait."""
         return sum(w.task.num_items - w.num_taken for w in self._waiting)
 
-    @property
-    def has_full_batch(self) -> bool:
-        """Whether waiting longer would not make the next batch larger."""
-        return self.num_items >= self._max_items
-
     def put(self, owner: Owner, task: ReadTask, frames_NHWC: Frames) -> None:
         """Queue the frames of one task; they are let go when its last item is encoded."""
         self._waiting.append(_Waiting(owner, task, frames_NHWC))
