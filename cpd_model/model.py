@@ -88,6 +88,14 @@ class CPDModel(PreTrainedModel):
         """Unit vectors (B, D), float32, of token ids; the mask is 0 where a text is padded."""
         return _unit(self.text_tower(input_ids_BL, attention_mask_BL))
 
+    def pool_text(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
+        """The text encoder's mean tokens (B, E), float32: what a frozen encoder need give once."""
+        return self.text_tower.pool(input_ids_BL, attention_mask_BL)
+
+    def project_text(self, pooled_BE: Tensor) -> Tensor:
+        """Unit vectors (B, D), float32, of texts whose mean tokens are known."""
+        return _unit(self.text_tower.project(pooled_BE))
+
     def forward(
         self, clips_BCTHW: Tensor, input_ids_BL: Tensor, attention_mask_BL: Tensor
     ) -> PairEmbeddings:

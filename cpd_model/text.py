@@ -42,13 +42,20 @@ class TextTower(nn.Module):
             else projection_mlp(width, options.hidden_dim, embed_dim)
         )
 
-    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
+    def pool(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
+        """The encoder's masked mean token (B, E), float32, before the projection."""
         tokens_BLE = self.encoder(
             input_ids=input_ids_BL, attention_mask=attention_mask_BL
         ).last_hidden_state
-        pooled_BE = masked_mean(tokens_BLE, attention_mask_BL)
+        return masked_mean(tokens_BLE, attention_mask_BL)
+
+    def project(self, pooled_BE: Tensor) -> Tensor:
+        """Embeddings (B, D), not yet normalised, of mean tokens."""
         embeddings_BD: Tensor = self.projection(pooled_BE)
         return embeddings_BD
+
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
+        return self.project(self.pool(input_ids_BL, attention_mask_BL))
 
 
 def masked_mean(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cpd_model.errors import InputError
 from cpd_model.testing import COLORS, tiny_bundle
-from training.commands import register
+from training.evaluate_commands import evaluate_app
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def write_video(path, color):
 
 def evaluate(*words):
     app = typer.Typer()
-    register(app)
+    app.add_typer(evaluate_app)
     return CliRunner().invoke(app, ["evaluate", *map(str, words)])
 
 

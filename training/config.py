@@ -1,0 +1,180 @@
+"""A training run as one frozen value: everything that decides what comes out, and nothing else.
+
+A recipe (training.recipes) is a function that returns a RunConfig; `--set loss.num_negatives=4096`
+replaces one value of it. The value is written whole to run.json and printed whole by `--show`.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+LossKind: TypeAlias = Literal["nce", "infonce", "sigmoid"]
+Partition: TypeAlias = Literal["frozen", "running"]
+BankDtype: TypeAlias = Literal["float32", "float16"]
+OptimizerKind: TypeAlias = Literal["sgd", "adamw"]
+Schedule: TypeAlias = Literal["constant", "milestones", "cosine"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelChoice:
+    """Which model is trained, and which of its parts learn."""
+
+    start: str = ""
+    """A model's name or folder whose weights are the start; empty: random weights of `preset`."""
+
+    preset: str = "cpd-r50"
+    """A name of cpd_model.config.PRESETS; unused where there is a `start`."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Values of the CPDConfig that differ from the start's or preset's; the towers' options merge.
+    Weights that the start lacks are drawn new."""
+
+    text_start: str = ""
+    """Folder or hub name whose weights start the text encoder, such as distilbert-base-uncased."""
+
+    train_backbone: bool = True
+    """Whether the video backbone learns. A frozen `frames` backbone runs once, see `features`."""
+
+    features: bool = False
+    """Train on features of the frozen backbone, computed once and kept in the cache folder."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataChoice:
+    """How pairs become batches."""
+
+    batch_size: int = 256
+    """Pairs of a step, of all processes together."""
+
+    short_side_pixels: tuple[int, int] = (256, 340)
+    """A clip's short side is drawn from this range before a random square is cut out."""
+
+    flip: bool = True
+    """Mirror half of the clips, but none whose captions say left or right."""
+
+    middle_seconds: float | None = None
+    """Clips come from the middle so many seconds of a video; None: from all of it."""
+
+    feature_views: int = 1
+    """Views of each pair whose features are kept: 1 the centre, 2 the centre mirrored too."""
+
+    max_bad_fraction: float = 0.05
+    """The run stops when more of the pairs than this cannot be read."""
+
+    num_workers: int | None = None
+    """Decoder processes; None: one for each core."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossChoice:
+    """The objective; see training.loss and training.memory."""
+
+    kind: LossKind = "nce"
+
+    temperature: float = 0.07
+    """Divides cosines. `sigmoid` learns its own and starts from this one."""
+
+    num_negatives: int = 16_392
+    """K, drawn from each memory bank for each pair; unused without banks."""
+
+    exclude_positive: bool = False
+    """Whether a pair's own row may not be drawn as its negative; the authors let it."""
+
+    partition: Partition = "frozen"
+    """Z: estimated from the first `partition_batches` and kept, or a running mean."""
+
+    partition_batches: int = 1
+
+    bank_momentum: float = 0.5
+    """Share of a row's old vector in its new one."""
+
+    bank_dtype: BankDtype = "float32"
+
+    bank_on_disk: bool = False
+    """Keep the banks in memory-mapped files in the run's folder."""
+
+    label_smoothing: float = 0.0
+    """Share of a target that is spread evenly over the batch; `infonce` alone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimizerChoice:
+    """How weights follow gradients."""
+
+    kind: OptimizerKind = "sgd"
+
+    learning_rate: float = 0.1
+
+    momentum: float = 0.9
+    """Of SGD; for AdamW its first beta."""
+
+    weight_decay: float = 1e-4
+    """Not of biases, norms and one-dimensional weights with AdamW."""
+
+    clip_norm: float | None = 20.0
+    """Longest gradient over all weights; None: any."""
+
+    schedule: Schedule = "milestones"
+
+    warmup_epochs: float = 0.0
+    """The rate rises linearly from 0 to full over so many epochs."""
+
+    milestones: tuple[float, ...] = (100.0, 201.0, 250.0)
+    """Epochs at which the rate is multiplied by `decay`."""
+
+    decay: float = 0.1
+
+    average_decay: float = 0.0
+    """Of an exponential moving average of the weights, which is then the result; 0: none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curriculum:
+    """Stage I keeps the text encoder frozen, stage II lets it follow slowly (paper, section 3.3)."""
+
+    unfreeze_epoch: float | None = 150.0
+    """Where stage II begins; None: never, 0: at once."""
+
+    text_learning_rate: float = 3e-5
+    """Of the text encoder in stage II, in place of `learning_rate`; same schedule after that."""
+
+    text_layers: int | None = None
+    """How many of the encoder's last layers stage II unfreezes; None: the whole encoder."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """One training run."""
+
+    recipe: str
+    seed: int = 0
+    epochs: float = 300.0
+    model: ModelChoice = ModelChoice()
+    data: DataChoice = DataChoice()
+    loss: LossChoice = LossChoice()
+    optimizer: OptimizerChoice = OptimizerChoice()
+    curriculum: Curriculum = Curriculum()
+    precision: Precision = "float32"
+    """What the towers compute with on a GPU; a CPU computes in float32."""
+
+    accumulate: int = 1
+    """Parts that a step's batch is cut into, to need less memory; the result is the same."""
+
+    activation_checkpointing: bool = False
+    """Keep no activations inside the towers' blocks, and compute them again: memory for time."""
+
+    compile: bool = False
+    """torch.compile the video tower; minutes of start for a faster step on a GPU."""
+
+    checkpoint_steps: int = 1000
+    """Steps from one checkpoint to the next."""
+
+    keep_checkpoints: int = 2
+    """The newest so many stay; the best by `--val` stays as well."""
+
+    evaluate_epochs: float = 1.0
+    """Epochs from one look at `--val` to the next."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON takes it."""
+        return asdict(self)
