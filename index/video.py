@@ -4,8 +4,8 @@ Axes: N frames, H height, W width, C channels (3, RGB).
 
 Time is seconds from the first displayed frame, by timestamps; sizes are those of the displayed
 picture, after sample aspect ratio and rotation. What a container says about its length is not used.
-A truncated file is read as far as it goes. PyAV is imported by this module and the `index.video_*`
-behind it, and nowhere else.
+A truncated file is read as far as it goes. PyAV is imported by this module, `index.media` and the
+`index.video_*` behind them, and nowhere else.
 
 Deciding what is a video takes two steps. `looks_like_video` is for walking folders: it judges by
 name, and by the first bytes where the name tells nothing; it never starts a decoder. What it takes

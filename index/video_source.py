@@ -1,6 +1,7 @@
 """Opens video files: which demuxers may look at them, which stream counts, how errors read.
 
-PyAV is imported by the modules `index.video_*` alone, and used by others through `index.video`.
+PyAV is imported by `index.video`, `index.media` and the modules `index.video_*` alone; others use
+it through the first two.
 """
 
 from collections.abc import Iterator
