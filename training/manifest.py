@@ -1,11 +1,11 @@
 """Lists of videos with captions and labels, as CSV files."""
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cpd_model.errors import InputError
+from training.tables import read_csv
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,16 +24,30 @@ class ManifestRow:
     label: str
     """Its class; empty where there is none."""
 
+    group: str = ""
+    """Rows of one group come from one recording; empty where there is none."""
+
+    parts: tuple[str, ...] = ()
+    """Its part of split 1, 2, ...: `train`, `test`, another word, or empty where it has none."""
+
+
+_PARTS = {"training": "train", "testing": "test", "-": "", "none": ""}
+"""Other words for the parts of a split."""
+
 
 def read_manifest(path: Path) -> list[ManifestRow]:
     """Rows of a CSV with the columns `path` (relative to the CSV), `caption`, `label`.
 
-    Other columns are ignored. Files are not looked for: a missing one is the evaluation's to count.
+    Of three more columns the protocols with training make use: `group`, and for each official split
+    N a column `splitN` that says train or test. One column `split` stands for all of them: its
+    words, separated by `/`, are the parts of splits 1, 2, ..., as in `train/test/train`, and `-` is
+    no part. Other columns are ignored. Files are not looked for: a missing one is the evaluation's
+    to count.
 
     Raises:
         InputError: no such file, no UTF-8 CSV, no `path` column, no row, or one without a path.
     """
-    records = _records(path)
+    records = read_csv(path, expected="path, caption, label")
     folder = path.absolute().parent
     rows = []
     for line, record in records:
@@ -46,6 +60,8 @@ def read_manifest(path: Path) -> list[ManifestRow]:
                 written_path=written,
                 caption=record.get("caption", ""),
                 label=record.get("label", ""),
+                group=record.get("group", ""),
+                parts=_parts_of(record),
             )
         )
     if not rows:
@@ -58,24 +74,15 @@ def videos_of(rows: list[ManifestRow]) -> list[Path]:
     return list(dict.fromkeys(row.path for row in rows))
 
 
-def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and stripped fields of each row that is not blank."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            header = [name.strip() for name in reader.fieldnames or []]
-            if "path" not in header:
-                raise InputError(
-                    f"{path.name} has no column path in its first line; "
-                    "expected a CSV with the columns path, caption, label"
-                )
-            reader.fieldnames = header
-            numbered = [
-                (reader.line_num, {name: record[name].strip() for name in header})
-                for record in reader
-            ]
-            return [(line, record) for line, record in numbered if any(record.values())]
-    except FileNotFoundError:
-        raise InputError(f"no manifest {path}; name a CSV file with a column path") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {path.name} as a UTF-8 CSV file: {error}") from error
+def _parts_of(record: dict[str, str]) -> tuple[str, ...]:
+    numbers = [
+        int(column.removeprefix("split"))
+        for column in record
+        if column.startswith("split") and column.removeprefix("split").isdecimal()
+    ]
+    if numbers:
+        words = [record.get(f"split{number}", "") for number in range(1, max(numbers) + 1)]
+    else:
+        words = record.get("split", "").split("/")
+    parts = [word.strip().lower() for word in words]
+    return tuple(_PARTS.get(part, part) for part in parts) if any(parts) else ()
