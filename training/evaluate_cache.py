@@ -1,30 +1,24 @@
 """Segment embeddings of videos that were evaluated before, by what the files contain.
 
-A second evaluation of the same model then needs no decoder and no video tower. The cache is
-worthless to everything else: it holds no times, and a damaged or deleted entry is just computed
-again.
+A second evaluation of the same model then needs no decoder and no video tower. The cache holds no
+times, so it is worthless to everything else.
 
 Axes: S segments of one video, D dimensions of the shared space.
 """
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from cpd_model.encoder import Vectors
+from training.row_cache import RowCache
 
 CACHE_VERSION = 1
 """Raise it when the same file, model, window and hop get other segments or frames than before."""
-
-_DIGEST_BYTES = 32
 
 
 class EmbeddedFile(NamedTuple):
@@ -62,7 +56,7 @@ class EmbeddedPool:
     """Why each of the others could not."""
 
 
-class EmbeddingCache:
+class EmbeddingCache(RowCache):
     """A folder of segment embeddings of one model on one kind of device with one window and hop."""
 
     def __init__(
@@ -78,37 +72,7 @@ class EmbeddingCache:
         # Half precision on a GPU gives other numbers than a CPU: one must not pass for the other.
         kind = device.partition(":")[0]
         setting = f"v{CACHE_VERSION}-{kind}-window{window_seconds:g}-hop{hop_seconds:g}"
-        self.folder = root / "evaluate" / fingerprint / setting
-        self._embed_dim = embed_dim
-
-    def load(self, content_hash: str) -> Vectors | None:
-        """The float32 rows (S, D) stored for these bytes; None where none or damaged ones are."""
-        try:
-            content = self._path_of(content_hash).read_bytes()
-        except OSError:
-            return None
-        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        row_bytes = 4 * self._embed_dim
-        if hashlib.sha256(payload).digest() != digest or not payload or len(payload) % row_bytes:
-            return None
-        return np.frombuffer(payload, dtype="<f4").astype(np.float32).reshape(-1, self._embed_dim)
-
-    def save(self, content_hash: str, embeddings_SD: Vectors) -> None:
-        """Store rows for these bytes; a reader sees all of it or nothing."""
-        payload = np.ascontiguousarray(embeddings_SD, dtype="<f4").tobytes()
-        path = self._path_of(content_hash)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
-            os.replace(partial, path)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
-
-    def _path_of(self, content_hash: str) -> Path:
-        return self.folder / content_hash[:2] / f"{content_hash}.f32"
+        super().__init__(root / "evaluate" / fingerprint / setting, width=embed_dim)
 
 
 def embed_with_cache(
