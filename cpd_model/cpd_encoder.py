@@ -83,6 +83,33 @@ class CPDEncoder:
             chunk_size=max(1, CHUNK_FRAMES[self._kind] // spec.num_frames),
         )
 
+    @property
+    def num_features(self) -> int:
+        """F, width of `video_features`."""
+        return int(self._model.video_tower.num_features)
+
+    def video_features(self, clips_BTHWC: Frames) -> Vectors:
+        """What the video tower sees before its projection, float32 (B, F), in uint8 clips.
+
+        The clips may have another size than `clip_spec` says, and a 3D tower takes any number of
+        frames.
+
+        Raises:
+            ValueError: the clips are not uint8 (B, T, H, W, 3).
+        """
+        if clips_BTHWC.dtype != np.uint8 or clips_BTHWC.ndim != 5 or clips_BTHWC.shape[4] != 3:
+            raise ValueError(
+                f"clips must be uint8 of shape (B, T, H, W, 3), "
+                f"got {clips_BTHWC.dtype} of shape {clips_BTHWC.shape}"
+            )
+        if not len(clips_BTHWC):
+            return np.empty((0, self.num_features), dtype=np.float32)
+        return self._run(
+            clips_BTHWC,
+            lambda clips: self._model.video_features(self.processor.clips(clips)),
+            chunk_size=max(1, CHUNK_FRAMES[self._kind] // clips_BTHWC.shape[1]),
+        )
+
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors (B, D), float32, of texts; too long a text is cut.
 

@@ -65,11 +65,20 @@ class FramesTower(nn.Module):
                 parts_BD.append(self.projection(self._join(features_BTF)))
             return torch.stack(parts_BD).sum(dim=0)
 
+    def clip_features(self, clips_BCTHW: Tensor) -> Tensor:
+        """Features (B, F) of clips, their frames joined as the projection gets them; float32."""
+        features_BTF = self._features_of(clips_BCTHW)
+        with torch.autocast(features_BTF.device.type, enabled=False):
+            return self._join(features_BTF.float())
+
     def forward(self, clips_BCTHW: Tensor) -> Tensor:
+        return self.pool(self._features_of(clips_BCTHW))
+
+    def _features_of(self, clips_BCTHW: Tensor) -> Tensor:
         batch, _, frames = clips_BCTHW.shape[:3]
         frames_NCHW = clips_BCTHW.transpose(1, 2).flatten(0, 1)
-        features_NF = self.frame_features(frames_NCHW)
-        return self.pool(features_NF.unflatten(0, (batch, frames)))
+        features_BTF: Tensor = self.frame_features(frames_NCHW).unflatten(0, (batch, frames))
+        return features_BTF
 
     def _join(self, features_BTF: Tensor) -> Tensor:
         if self.temporal is None:

@@ -68,6 +68,17 @@ class CPDModel(PreTrainedModel):
             raise ValueError(f"clips must be (B, {expected}), got {tuple(clips_BCTHW.shape)}")
         return _unit(self.video_projection(self.video_tower(clips_BCTHW)))
 
+    def video_features(self, clips_BCTHW: Tensor) -> Tensor:
+        """What the projection sees of normalised clips (B, 3, T, H, W): float32 (B, F).
+
+        Any height and width; any T where the tower has no time embeddings.
+        """
+        tower = self.video_tower
+        if isinstance(tower, FramesTower):
+            return tower.clip_features(clips_BCTHW)
+        features_BF: Tensor = tower(clips_BCTHW)
+        return features_BF.float()
+
     def encode_frames(self, frames_NCHW: Tensor) -> Tensor:
         """Features (N, F) of normalised frames (N, 3, H, W), each on its own.
 

@@ -183,3 +183,44 @@ def test_a_gpu_answers_like_the_cpu(
     text_B = (on_gpu.encode_text(texts) * encoders[tower].encode_text(texts)).sum(1)
 
     assert min(video_B.min(), text_B.min()) > 0.995
+
+
+@pytest.mark.parametrize("tower", TOWERS)
+def test_the_projection_of_a_clips_features_is_its_embedding(
+    tower: str, folders: dict[str, Path]
+) -> None:
+    model = CPDModel.from_pretrained(folders[tower])
+    model.train(False)
+    clips_BCTHW = CPDProcessor.from_pretrained(folders[tower]).clips(
+        torch.from_numpy(random_clips(3))
+    )
+    video_tower = model.video_tower
+    projection = model.video_projection if tower == "resnet3d" else video_tower.projection
+    if tower == "frames":
+        video_tower.prior = None  # the features are what the projection sees, not the prior
+
+    with torch.inference_mode():
+        projected_BD = projection(model.video_features(clips_BCTHW))
+        expected_BD = model.encode_video(clips_BCTHW)
+
+    np.testing.assert_allclose(
+        torch.nn.functional.normalize(projected_BD, dim=-1), expected_BD, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("tower", TOWERS)
+def test_an_encoders_features_are_the_models_and_may_come_from_larger_and_longer_clips(
+    tower: str, encoders: dict[str, CPDEncoder], folders: dict[str, Path]
+) -> None:
+    model = CPDModel.from_pretrained(folders[tower])
+    model.train(False)
+    clips_BTHWC = np.random.default_rng(3).integers(0, 256, (2, 6, 40, 40, 3), dtype=np.uint8)
+    clips_BCTHW = encoders[tower].processor.clips(torch.from_numpy(clips_BTHWC))
+
+    features_BF = encoders[tower].video_features(clips_BTHWC)
+
+    assert features_BF.shape == (2, encoders[tower].num_features)
+    with torch.inference_mode():
+        np.testing.assert_allclose(features_BF, model.video_features(clips_BCTHW), atol=1e-5)
+    with pytest.raises(ValueError, match="uint8"):
+        encoders[tower].video_features(clips_BTHWC.astype(np.float32))
