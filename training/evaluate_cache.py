@@ -69,15 +69,21 @@ class EmbeddingCache(RowCache):
         window_seconds: float,
         hop_seconds: float,
     ) -> None:
-        # Half precision on a GPU gives other numbers than a CPU: one must not pass for the other.
-        kind = device.partition(":")[0]
-        setting = f"v{CACHE_VERSION}-{kind}-window{window_seconds:g}-hop{hop_seconds:g}"
-        super().__init__(root / "evaluate" / fingerprint / setting, width=embed_dim)
+        setting = f"window{window_seconds:g}-hop{hop_seconds:g}"
+        folder = setting_folder(root, fingerprint=fingerprint, device=device, setting=setting)
+        super().__init__(folder, width=embed_dim)
+
+
+def setting_folder(root: Path, *, fingerprint: str, device: str, setting: str) -> Path:
+    """Where rows of one model lie that were computed on one kind of device in one setting."""
+    # Half precision on a GPU gives other numbers than a CPU: one must not pass for the other.
+    kind = device.partition(":")[0]
+    return root / "evaluate" / fingerprint / f"v{CACHE_VERSION}-{kind}-{setting}"
 
 
 def embed_with_cache(
     paths: list[Path],
-    cache: EmbeddingCache,
+    cache: RowCache,
     embed_files: EmbedFiles,
     *,
     on_progress: OnProgress = lambda done, total, failed: None,
@@ -122,10 +128,11 @@ def embed_with_cache(
 def _hash_files(paths: Iterable[Path]) -> Iterator[tuple[Path, str | FailedFile]]:
     paths = list(paths)
     with ThreadPoolExecutor(max_workers=4) as threads:  # hashing releases the GIL
-        yield from zip(paths, threads.map(_hash_file, paths), strict=True)
+        yield from zip(paths, threads.map(hash_file, paths), strict=True)
 
 
-def _hash_file(path: Path) -> str | FailedFile:
+def hash_file(path: Path) -> str | FailedFile:
+    """sha256 hex of a file's bytes, or why it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,6 +7,7 @@ because its file failed: it is a miss at every k, also where k is larger than th
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +17,10 @@ Floats: TypeAlias = NDArray[np.float64]
 
 TIE_TOLERANCE = 1e-6
 """Cosines closer than this are a tie: float32 sums over D products cannot tell them apart."""
+
+
+INTERVAL_SEED = 20_240_601
+"""Of all resampling, so that an interval repeats."""
 
 
 class Interval(NamedTuple):
@@ -53,6 +58,30 @@ def pessimistic_ranks(
     return np.where(np.isneginf(target_scores_Q1[:, 0]), np.inf, ranks_Q)
 
 
+def best_own_ranks(
+    scores_QV: NDArray[np.floating], owners_V: Sequence[int], *, tolerance: float = TIE_TOLERANCE
+) -> Floats:
+    """Rank of each query's best own candidate among those of others, every tie counted against it.
+
+    A query's other own candidates never stand before it: a video with five captions is found as
+    soon as one of them is.
+
+    Args:
+        scores_QV: as in `pessimistic_ranks`.
+        owners_V: row of the query that each candidate belongs to; each query owns one or more.
+
+    Returns:
+        float64 (Q,), 1 or more, or inf where no own candidate could be scored.
+    """
+    scores = np.where(np.isnan(scores_QV), -np.inf, scores_QV).astype(np.float64)
+    own_QV = np.asarray(owners_V) == np.arange(len(scores))[:, None]
+    if not own_QV.any(axis=1).all():
+        raise ValueError("every query needs a candidate of its own")
+    best_Q1 = np.where(own_QV, scores, -np.inf).max(axis=1, keepdims=True)
+    ahead_Q = ((scores >= best_Q1 - tolerance) & ~own_QV).sum(axis=1)
+    return np.where(np.isneginf(best_Q1[:, 0]), np.inf, 1.0 + ahead_Q)
+
+
 def recall_at(ranks_Q: Floats, k: int) -> float:
     """Share of queries whose target is among the first k, in [0, 1]."""
     return float((_some(ranks_Q) <= k).mean())
@@ -76,6 +105,33 @@ def mean_per_class(
     correct = _some(np.asarray(correct_N, dtype=np.float64))
     _, class_of_N, counts_C = np.unique(classes, return_inverse=True, return_counts=True)
     return float((np.bincount(class_of_N, weights=correct) / counts_C).mean())
+
+
+def rank_figures(ranks_Q: Floats, *, num_candidates: int) -> dict[str, float]:
+    """Recalls at 1, 5 and 10, median rank and mean reciprocal rank, by their names in JSON."""
+    return {name: figure(ranks_Q) for name, figure in _rank_statistics(num_candidates).items()}
+
+
+def rank_intervals(ranks_Q: Floats, *, num_candidates: int) -> dict[str, Interval]:
+    """Bootstrap intervals over the queries of what `rank_figures` gives, by the same names."""
+
+    def interval(figure: Callable[[Floats], float]) -> Interval:
+        return bootstrap_interval(
+            len(ranks_Q), lambda items: figure(ranks_Q[items]), seed=INTERVAL_SEED
+        )
+
+    statistics = _rank_statistics(num_candidates)
+    return {name: interval(figure) for name, figure in statistics.items()}
+
+
+def _rank_statistics(num_candidates: int) -> dict[str, Callable[[Floats], float]]:
+    return {
+        "recall_at_1": partial(recall_at, k=1),
+        "recall_at_5": partial(recall_at, k=5),
+        "recall_at_10": partial(recall_at, k=10),
+        "median_rank": partial(median_rank, num_candidates=num_candidates),
+        "mrr": mean_reciprocal_rank,
+    }
 
 
 def bootstrap_interval(
