@@ -32,6 +32,9 @@ class ModelChoice:
     text_start: str = ""
     """Folder or hub name whose weights start the text encoder, such as distilbert-base-uncased."""
 
+    video_start: str = ""
+    """A 2D ResNet checkpoint whose weights, inflated, start a resnet3d tower; empty: none."""
+
     train_backbone: bool = True
     """Whether the video backbone learns. A frozen `frames` backbone runs once, see `features`."""
 
