@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     models.command("show")(show_command)
     models.command("make-start")(make_start_command)
     models.command("verify")(verify_command)
+    models.command("convert")(convert_command)
     app.add_typer(models)
 
 
@@ -132,6 +133,38 @@ def verify_command(model: ModelArgument = None, as_json: JsonOption = False) -> 
             _print(f"{name} is whole: {folder}")
     if problems:
         raise typer.Exit(EXIT_WITH_PROBLEMS)
+
+
+def convert_command(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="AUTHORS.pth", help="What the authors' code saved.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or hub name. Left out: distilbert-base-uncased from the hub's cache, or "
+            "the same vocabulary from an installed package.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a model of the checkpoint that CPD's authors published, or that their code wrote."""
+    from dataclasses import asdict
+
+    from cpd_model.convert import PADDING_NOTE, convert_authors
+
+    made = convert_authors(checkpoint, folder, tokenizer=tokenizer, on_message=_tell())
+    if as_json:
+        _print_json(asdict(made) | {"folder": str(made.folder), "notes": [PADDING_NOTE]})
+        return
+    pairs = "" if made.num_pairs is None else f", trained on {made.num_pairs:,} pairs"
+    _print(
+        f"{made.folder} holds a ResNet3D-{made.depth} (shortcut {made.shortcut}) and a DistilBERT "
+        f"in {made.embed_dim} dimensions{pairs}; tokenizer: {made.tokenizer}"
+    )
+    _print(f"Note: {PADDING_NOTE}")
 
 
 def _facts_table(description: "ModelDescription") -> "Table":

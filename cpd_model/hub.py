@@ -22,6 +22,9 @@ _SETTINGS = (
     BUNDLE_FILE,
     *TOKENIZER_FILES,
 )
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
+"""Files of which a tokenizer has one."""
+
 _WITHOUT_NETWORK = "give the folder of a model, or use cpd-start, which needs no network"
 
 
@@ -79,6 +82,46 @@ def fetch(name: str, *, on_message: Callable[[str], None] | None = None) -> Path
         # huggingface_hub lets the errors of its network library through, and that library was
         # another one in each of its major versions.
         raise ModelNotFoundError(f"{_why_not(name, error)}, or {_WITHOUT_NETWORK}") from error
+
+
+def find_cached_tokenizer(name: str) -> Path | None:
+    """The folder of a tokenizer that is in the cache, or None; asks no network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(
+            snapshot_download(name, allow_patterns=list(_VOCABULARIES), local_files_only=True)
+        )
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return folder if any((folder / file).is_file() for file in _VOCABULARIES) else None
+
+
+def fetch_tokenizer(name: str, *, on_message: Callable[[str], None] | None = None) -> Path:
+    """The folder of a tokenizer of the hub, without its model; downloads what the cache lacks.
+
+    Args:
+        name: `org/name`, or the bare name that the oldest repositories have.
+        on_message: told in one line that a download starts.
+
+    Raises:
+        ModelNotFoundError: the hub cannot be reached, or has no such tokenizer for you.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    cached = find_cached_tokenizer(name)
+    if cached:
+        return cached
+    try:
+        HfApi().model_info(name, timeout=_ANSWER_SECONDS)  # fails at once, see _download
+        if on_message:
+            on_message(f"fetching the tokenizer {name} from the hub, once")
+        return Path(snapshot_download(name, allow_patterns=["config.json", *TOKENIZER_FILES]))
+    except Exception as error:  # as in fetch
+        raise ModelNotFoundError(
+            f"{_why_not(name, error)}, or give the folder of a tokenizer"
+        ) from error
 
 
 def _download(name: str, *, on_message: Callable[[str], None] | None) -> Path:
