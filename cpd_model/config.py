@@ -12,7 +12,7 @@ from cpd_model.encoder import ClipSpec
 
 Shortcut: TypeAlias = Literal["A", "B"]
 Temporal: TypeAlias = Literal["mean", "transformer"]
-TextProjection: TypeAlias = Literal["none", "mlp"]
+TextProjection: TypeAlias = Literal["none", "linear", "mlp"]
 
 RESNET_DEPTHS = (10, 18, 34, 50, 101)
 
@@ -58,6 +58,15 @@ class FramesOptions:
     projection: bool = True
     """Embed a clip by a learned head; with `label_prior` it is added to the mixture."""
 
+    hidden_dim: int = 0
+    """Width of the learned head's hidden layer; 0: the head is one linear map."""
+
+    input_dropout: float = 0.0
+    """Share of a clip's features that training leaves out before the learned head."""
+
+    hidden_dropout: float = 0.0
+    """Share of the hidden layer that training leaves out."""
+
     temporal: Temporal = "mean"
     """How the learned head joins frames: their mean, or a transformer over them."""
 
@@ -74,6 +83,11 @@ class FramesOptions:
         ):
             _check_positive(name, getattr(self, name))
         _check_choice("temporal", self.temporal, get_args(Temporal))
+        for name in ("input_dropout", "hidden_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if self.hidden_dim < 0:
+            raise ValueError(f"hidden_dim must be 0 or positive, got {self.hidden_dim}")
         if self.kept_classes > self.num_classes:
             raise ValueError(
                 f"kept_classes must be at most num_classes, "
@@ -94,10 +108,11 @@ class TextOptions:
     """Longer texts are cut here; special tokens count."""
 
     projection: TextProjection = "mlp"
-    """`mlp`: Linear, BatchNorm, ReLU, Linear, as in the paper; `none`: the mean token itself."""
+    """`mlp`: Linear, BatchNorm, ReLU, Linear, as in the paper; `linear`: one linear map, which starts
+    as the identity where the widths agree; `none`: the mean token itself."""
 
     hidden_dim: int = 512
-    """Width of the MLP's hidden layer; unused by `none`."""
+    """Width of the MLP's hidden layer; unused by the others."""
 
     def __post_init__(self) -> None:
         _check_choice("projection", self.projection, get_args(TextProjection))

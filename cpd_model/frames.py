@@ -3,7 +3,7 @@
 The head is a label prior, a learned projection, or their sum:
 
     features (B, T, F) -> classifier -> softmax -> mean over T -> the K likeliest -> x prior (L, D)
-    features (B, T, F) -> mean or transformer over T -> linear (D)
+    features (B, T, F) -> mean or transformer over T -> linear, or linear GELU linear (D)
 
 The label prior is ConSE (Norouzi et al. 2014; for actions Objects2action, Jain et al. 2015): a clip
 is embedded as the mixture of the text embeddings of the classes that its frames show. It needs no
@@ -47,7 +47,9 @@ class FramesTower(nn.Module):
             if options.projection and options.temporal == "transformer"
             else None
         )
-        self.projection = nn.Linear(self.num_features, embed_dim) if options.projection else None
+        self.projection = (
+            _projection(self.num_features, embed_dim, options) if options.projection else None
+        )
 
     def frame_features(self, frames_NCHW: Tensor) -> Tensor:
         """Features (N, F) of normalised frames (N, 3, H, W)."""
@@ -85,6 +87,19 @@ class FramesTower(nn.Module):
             return features_BTF.mean(dim=1)
         joined_BF: Tensor = self.temporal(features_BTF)
         return joined_BF
+
+
+def _projection(num_features: int, embed_dim: int, options: FramesOptions) -> nn.Module:
+    """(B, F) -> (B, D). Dropout keeps a head on frozen features from learning its pairs by heart."""
+    if not options.hidden_dim:
+        return nn.Sequential(nn.Dropout(options.input_dropout), nn.Linear(num_features, embed_dim))
+    return nn.Sequential(
+        nn.Dropout(options.input_dropout),
+        nn.Linear(num_features, options.hidden_dim),
+        nn.GELU(),
+        nn.Dropout(options.hidden_dropout),
+        nn.Linear(options.hidden_dim, embed_dim),
+    )
 
 
 class LabelPrior(nn.Module):

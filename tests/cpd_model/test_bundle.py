@@ -183,7 +183,7 @@ def test_a_damaged_file_is_named_and_stops_opening(name: str, damage: str, folde
 
 
 def test_weights_that_do_not_fit_their_configuration_do_not_open(folder: Path) -> None:
-    edit_weights(folder, lambda it: it.pop("video_tower.projection.bias"))
+    edit_weights(folder, lambda it: it.pop("video_tower.projection.1.bias"))
     record_again(folder)
 
     with pytest.raises(BundleError, match=r"weights of the bundle .* do not fit"):

@@ -14,6 +14,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "mean": {},
     "transformer": {"temporal": "transformer", "num_layers": 1, "num_heads": 2},
     "both": {"label_prior": True},
+    "hidden": {"hidden_dim": 6, "input_dropout": 0.5, "hidden_dropout": 0.5},
 }
 
 

@@ -25,7 +25,7 @@ from cpd_model.start import (
     start_text_tower,
 )
 
-FINGERPRINT = "41203ef31c8e86a580c3999cd1b846b236b8525f90d1ab13c199213d23645e06"
+FINGERPRINT = "89339d851c2ac084c8017b87518476faab5c47b6bb3c8a29bfea6b042191d812"
 
 # of "A man is playing a guitar." and its cosine with "Someone plays an instrument.", by
 # sentence-transformers 6.2 on the same package

@@ -98,3 +98,11 @@ def test_the_settings_of_an_encoder_build_the_same_encoder() -> None:
     assert (rebuilt.num_hidden_layers, rebuilt.num_attention_heads) == (3, 4)
     assert rebuilt.layer_norm_eps == 1e-3
     assert "transformers_version" not in settings
+
+
+def test_a_linear_projection_starts_as_the_identity() -> None:
+    tower = text_tower(projection="linear")
+    pooled_BE = torch.randn(3, 16)
+
+    with torch.inference_mode():
+        torch.testing.assert_close(tower.project(pooled_BE), pooled_BE)
