@@ -1,6 +1,7 @@
 """The authors' network, written again from its description: a twin to compare with.
 
-The names are those of their checkpoints. Nothing here uses our model.
+The names are those of their checkpoints. Nothing here uses our model. One thing is mended: their
+shortcut B strides time as well, so that its shapes do not meet on clips of several frames.
 """
 
 from collections.abc import Sequence
