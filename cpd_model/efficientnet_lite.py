@@ -152,6 +152,14 @@ class EfficientNetLite(nn.Module):
         x_NCHW = F.relu6(self._bn1(self._conv_head(x_NCHW)), inplace=True)
         return x_NCHW.mean(dim=(2, 3))
 
+    def feature_weights(self) -> dict[str, Tensor]:
+        """All tensors that a feature depends on, by name: what the classifier has is left out."""
+        return {
+            name: weight
+            for name, weight in self.state_dict().items()
+            if not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
+        }
+
     def classify(self, features_NF: Tensor) -> Tensor:
         """Logits (..., num_classes) of features (..., F)."""
         logits: Tensor = self._fc(features_NF)

@@ -95,7 +95,7 @@ def fingerprint_parts(folder: Path) -> FingerprintParts:
         weights=hash_weights(folder / WEIGHTS_FILE),
         config=_sha256_of_json(_effective({key: config[key] for key in _CONFIG_KEYS})),
         processor=_sha256_of_json(_effective(read_json(folder / PROCESSOR_FILE))),
-        tokenizer=_hash_tokenizer(folder),
+        tokenizer=hash_tokenizer(folder),
     )
 
 
@@ -171,11 +171,15 @@ def _read_header(header: dict[str, Any], *, data_start: int) -> Iterator[TensorF
             yield TensorFacts(name, facts["dtype"], shape, data_start + start, data_start + stop)
 
 
-def _hash_tokenizer(folder: Path) -> str:
+def hash_tokenizer(folder: Path) -> str:
     """One hash over what makes token ids.
 
     tokenizer.json alone says it, but for the sides; what else transformers writes beside it differs
     between its versions. Only a tokenizer without that file is hashed file by file.
+
+    Raises:
+        OSError: the folder holds no tokenizer.
+        ValueError: a file is damaged.
     """
     if (folder / "tokenizer.json").exists():
         settings = read_json(folder / "tokenizer_config.json")
