@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -116,7 +117,8 @@ def _write_shard(shard: Path, group: list[_Numbered], on_pair: Callable[[int], N
                 on_pair(number + 1)
         partial.replace(shard)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _add(archive: tarfile.TarFile, name: str, size: int, file: IO[bytes]) -> None:

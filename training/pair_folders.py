@@ -22,28 +22,34 @@ TEXT_EXTENSIONS = (".txt", ".json", ".info.json")
 """Names of texts beside a medium, in lower case with the dot."""
 
 
-def read_folder(folder: Path) -> Iterator[WrittenPair]:
-    """The media below a folder that have a text, sorted by path; ids are paths below the folder.
+def read_folder(folder: Path) -> list[WrittenPair]:
+    """The pairs of a folder, see `texts_below`.
+
+    Raises:
+        InputError: as there, or nothing in the folder is a medium with a text.
+    """
+    found = list(texts_below(folder))
+    if not found:
+        raise InputError(
+            f"no video or picture in {folder.name} has a text beside it; "
+            "expected clip.mp4 with clip.txt, clip.json or clip.info.json, or .tar shards"
+        )
+    return found
+
+
+def texts_below(folder: Path) -> Iterator[WrittenPair]:
+    """The media below a folder that have a text, folder by folder; ids are paths below it.
 
     A folder counts as one of frames where a text of its name stands beside it. Hidden files and
     media without a text are passed over.
 
     Raises:
-        InputError: the folder cannot be listed, nothing in it is a medium with a text, or a text
-            cannot be read.
+        InputError: a folder cannot be listed, or a text cannot be read.
     """
-    found = num_media = 0
     for medium in _media_below(folder):
-        num_media += 1
         texts = _texts_beside(medium)
         if texts:
-            found += 1
             yield _pair(medium, texts, medium.relative_to(folder).as_posix())
-    if not found:
-        raise InputError(
-            f"no video or picture in {folder.name} has a text beside it ({num_media} found); "
-            "expected clip.mp4 with clip.txt, clip.json or clip.info.json, or .tar shards"
-        )
 
 
 def captions_of_texts(

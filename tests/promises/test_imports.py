@@ -26,6 +26,7 @@ COMMANDS = [
     ["serve", "--help"],
     ["model", "--help"],
     ["evaluate", "--help"],
+    ["dataset", "--help"],
 ]
 
 
@@ -45,7 +46,9 @@ def test_a_package_alone_imports_nothing_heavy(package: str) -> None:
     assert imported.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("module", ["index.decode_worker", "index.video", "index.decode_pool"])
+@pytest.mark.parametrize(
+    "module", ["index.decode_worker", "index.media", "index.decode_pool", "training.webdataset"]
+)
 def test_a_decoder_process_never_loads_pytorch(module: str) -> None:
     """Decoders are many and recycled often: PyTorch in each would cost seconds and gigabytes."""
     imported = modules_after(f"import sys, {module}\nprint(*sorted(sys.modules), file=sys.stderr)")
