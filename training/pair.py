@@ -22,7 +22,7 @@ class Pair:
     """A video and the texts about it."""
 
     id: str
-    """Unique within its list; stays the same when the list is reordered."""
+    """Unique within its list and split; stays the same when the list is reordered."""
 
     path: Path
     """Absolute: a video, an image (a one-frame video), a folder of frames, or a tar archive."""

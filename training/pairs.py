@@ -28,11 +28,11 @@ def read_pairs(
     """Pairs from a list or a folder, in its order, each with all its captions.
 
     A list is a CSV, JSONL (.jsonl, .ndjson) or parquet file with the columns `path` (relative to
-    the list), `caption` or `captions`, and perhaps `id` and `split`. Rows with one id, or without
-    ids one path, are one pair. A folder holds WebDataset shards (a single .tar may be named too),
-    or media with a text of the same name beside them, see `training.pair_folders`.
-    Rows without a caption are left out. Media are not looked for: a missing one is the loader's
-    to count.
+    the list), `caption` or `captions`, and perhaps `id` and `split`. Rows of a split with one id,
+    or without ids one path, are one pair; a video of two splits is two, see `overlap`. A folder
+    holds WebDataset shards (a single .tar may be named too), or media with a text of the same name
+    beside them, see `training.pair_folders`. Rows without a caption are left out. Media are not
+    looked for: a missing one is the loader's to count.
 
     Args:
         split: only the pairs of this split; None: all.
@@ -161,15 +161,16 @@ def _of_split(source: Path, written: list[WrittenPair], split: str) -> list[Writ
 
 
 def _collected(written: Iterable[WrittenPair]) -> list[Pair]:
-    """One pair for each id, with the captions of all its rows."""
-    first: dict[str, WrittenPair] = {}
-    captions: dict[str, list[str]] = {}
+    """One pair for each id of a split, with the captions of all its rows."""
+    first: dict[tuple[str, str], WrittenPair] = {}
+    captions: dict[tuple[str, str], list[str]] = {}
     for row in written:
-        known = first.setdefault(row.pair.id, row)
+        key = row.pair.id, row.pair.split
+        known = first.setdefault(key, row)
         if known.pair.place != row.pair.place:
             raise InputError(
                 f"{row.where}: the id {row.pair.id} is that of another video already "
                 f"({known.where}); give each video an id of its own"
             )
-        captions.setdefault(row.pair.id, []).extend(row.pair.captions)
-    return [replace(row.pair, captions=tuple(captions[pair_id])) for pair_id, row in first.items()]
+        captions.setdefault(key, []).extend(row.pair.captions)
+    return [replace(row.pair, captions=tuple(captions[key])) for key, row in first.items()]

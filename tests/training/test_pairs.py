@@ -80,7 +80,18 @@ def test_one_split_is_read_alone(write):
 
     assert [pair.id for pair in read_pairs(pairs, split="train")] == ["a", "c"]
     assert [pair.captions for pair in read_pairs(pairs, split="val")] == [("2",), ("4",), ("5",)]
-    assert len(read_pairs(pairs)) == 4
+
+
+def test_a_video_of_two_splits_is_a_pair_in_each_and_overlap_tells(write):
+    pairs = read_pairs(write("path,caption,split\na,1,train\nb,2,val\na,3,val\na,4,train\n"))
+
+    assert [(pair.id, pair.captions) for pair in pairs] == [
+        ("a", ("1", "4")),
+        ("b", ("2",)),
+        ("a", ("3",)),
+    ]
+    train, val = ([pair for pair in pairs if pair.split == part] for part in ("train", "val"))
+    assert [pair.captions for pair in overlap(train, val)] == [("3",)]
 
 
 def test_a_label_becomes_a_caption_when_asked(write):
