@@ -107,7 +107,7 @@ def read_media_clip(
     Args:
         place: where the stretch begins, in [0, 1]: 0 as early as possible, 1 as late.
         short_side: height or width of the frames, whichever is smaller, in pixels.
-        middle_seconds: the stretch lies around this time instead, or as near as the ends allow.
+        middle_seconds: of a longer video only so many seconds in its middle count as the video.
 
     Returns:
         uint8 RGB (T, H, W, 3) with min(H, W) == short_side. Frames that differ in shape (pictures
@@ -123,12 +123,9 @@ def read_media_clip(
     part_T = (np.arange(num_frames) + 0.5) / num_frames
     if kind == "video":
         length = scan_of(path).duration_seconds
-        span = length if span_seconds is None else min(span_seconds, length)
-        spare = length - span
-        start = place * spare
-        if middle_seconds is not None:
-            start = min(max(middle_seconds - span / 2, 0.0), spare)
-        part_T = start + part_T * span
+        room = length if middle_seconds is None else min(middle_seconds, length)
+        span = room if span_seconds is None else min(span_seconds, room)
+        part_T = (length - room) / 2 + place * (room - span) + part_T * span
     spec = ClipSpec(
         num_frames=num_frames, frame_size=short_side, resize="crop", short_side=short_side
     )
@@ -182,5 +179,5 @@ def _require_clip(
         raise ValueError(f"span_seconds must be positive or None, got {span_seconds}")
     if not 0 <= place <= 1:
         raise ValueError(f"place must be in [0, 1], got {place}")
-    if middle is not None and not math.isfinite(middle):
-        raise ValueError(f"middle_seconds must be finite, got {middle}")
+    if middle is not None and not (math.isfinite(middle) and middle > 0):
+        raise ValueError(f"middle_seconds must be positive or None, got {middle}")

@@ -6,6 +6,7 @@ resumed run augments as the first one did. Nothing here imports torch: decoder p
 Axes: T frames of a clip, H height, W width, C channels (3, RGB), S height and width of the result.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,5 +82,5 @@ def names_a_side(captions: Iterable[str]) -> bool:
 
 
 def _offset(spare: int, part: float) -> int:
-    """One of the offsets 0..spare, each for an equal share of [0, 1]."""
-    return min(int(part * (spare + 1)), spare)
+    """One of the offsets 0..spare, each for an equal share of [0, 1]; a half is spare // 2."""
+    return max(math.ceil(part * (spare + 1)) - 1, 0)

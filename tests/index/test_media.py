@@ -152,9 +152,16 @@ def test_pictures_of_other_shapes_are_stretched_to_the_first(tmp_path):
         pytest.param({"span_seconds": 0.8}, [1, 3, 5, 7], id="at the beginning"),
         pytest.param({"span_seconds": 0.8, "place": 1.0}, [13, 15, 17, 19], id="at the end"),
         pytest.param({"span_seconds": 0.8, "place": 0.5}, [7, 9, 11, 13], id="in the middle"),
-        pytest.param({"span_seconds": 0.8, "middle_seconds": 0.8}, [5, 7, 9, 11], id="a time"),
-        pytest.param({"span_seconds": 0.8, "middle_seconds": 0.0}, [1, 3, 5, 7], id="too early"),
-        pytest.param({"span_seconds": 0.8, "middle_seconds": 7}, [13, 15, 17, 19], id="too late"),
+        pytest.param({"middle_seconds": 0.8}, [7, 9, 11, 13], id="all of the middle"),
+        pytest.param({"middle_seconds": 7.0}, [2, 7, 12, 17], id="a middle longer than the video"),
+        pytest.param(
+            {"span_seconds": 0.8, "middle_seconds": 1.0}, [6, 8, 10, 12], id="early in the middle"
+        ),
+        pytest.param(
+            {"span_seconds": 0.8, "middle_seconds": 1.0, "place": 1.0},
+            [8, 10, 12, 14],
+            id="late in the middle",
+        ),
     ],
 )
 def test_a_clip_covers_the_stretch_that_was_asked_for(grey_video, asked, numbers):
@@ -231,6 +238,7 @@ def test_what_is_not_there_and_an_empty_folder_are_one_sentence(tmp_path):
         {"place": 1.1},
         {"place": float("nan")},
         {"middle_seconds": float("inf")},
+        {"middle_seconds": 0.0},
     ],
 )
 def test_a_clip_that_makes_no_sense_is_refused(grey_video, wrong):
