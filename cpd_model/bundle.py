@@ -138,9 +138,28 @@ def open_bundle(
         BundleError: the bundle is incomplete, damaged or from a newer version.
     """
     from cpd_model.cpd_encoder import make_encoder
-    from cpd_model.processor import CPDProcessor
 
     fingerprint = recorded_fingerprint(folder)
+    model, processor = open_model(folder)
+    return make_encoder(
+        model,
+        processor,
+        name=name or str(folder),
+        fingerprint=fingerprint,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def open_model(folder: Path) -> "tuple[CPDModel, CPDProcessor]":
+    """The model in a folder as it was saved, to train on: in evaluation mode, on the CPU.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+        BundleError: the bundle is incomplete, damaged or from a newer version.
+    """
+    from cpd_model.processor import CPDProcessor
+
     _check_unchanged(folder)
     try:
         model, wrong = _load_model(folder)
@@ -153,14 +172,7 @@ def open_bundle(
             f"the weights of the bundle {folder} do not fit its configuration: {wrong[0]} "
             f"and {len(wrong) - 1} others are missing, unknown or of another shape; {_REMEDY}"
         )
-    return make_encoder(
-        model,
-        processor,
-        name=name or str(folder),
-        fingerprint=fingerprint,
-        device=device,
-        dtype=dtype,
-    )
+    return model, processor
 
 
 def is_bundle(folder: Path) -> bool:

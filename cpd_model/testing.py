@@ -100,11 +100,11 @@ def tiny_bundle(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CPDModel(config)
-    save_bundle(model, CPDProcessor.for_config(config, _tiny_tokenizer()), folder)
+    save_bundle(model, CPDProcessor.for_config(config, tiny_tokenizer()), folder)
     return folder
 
 
-def _tiny_tokenizer() -> Any:
+def tiny_tokenizer() -> Any:
     """A WordPiece tokenizer whose vocabulary is special tokens, colours, letters and digits."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -4,11 +4,11 @@ import typer
 
 from training.dataset_commands import dataset_app
 from training.evaluate_commands import evaluate_app
-from training.train_commands import train_app
+from training.train_commands import train_command
 
 
 def register(app: typer.Typer) -> None:
     """Mount this package's commands."""
-    app.add_typer(train_app)
+    app.command("train", no_args_is_help=True)(train_command)
     app.add_typer(evaluate_app)
     app.add_typer(dataset_app)

@@ -1,0 +1,61 @@
+"""README.md of a trained bundle: what it is, of what it was made, and how good it was."""
+
+import json
+from typing import Any
+
+
+def model_card(record: dict[str, Any], figures: dict[str, Any]) -> str:
+    """The card of a finished run, Markdown.
+
+    Args:
+        record: what run.json says.
+        figures: of the weights that the bundle holds.
+    """
+    data, settings = record["data"], record["settings"]
+    start = settings["model"]["start"] or f"random weights ({settings['model']['preset']})"
+    table = "\n".join(f"| {name} | {_shown(value)} |" for name, value in figures.items())
+    measured = (
+        f"On {data['num_val']} held-back videos that training did not see:\n\n"
+        f"| figure | value |\n|---|---|\n{table}\n"
+        if data["num_val"]
+        else "No pairs were held back, so nothing was measured.\n"
+    )
+    return f"""---
+library_name: cpd
+pipeline_tag: video-text-to-text
+tags: [video, retrieval, contrastive-learning]
+---
+
+# A CPD model, recipe {settings["recipe"]}
+
+A video tower and a text tower that end in one space, trained by pair discrimination
+(arXiv 2001.05691). Search with it: `cpd index add --model FOLDER VIDEOS`.
+
+## Data
+
+{data["num_train"]} pairs of `{data["name"]}` (fingerprint `{data["fingerprint"][:16]}`).
+Terms: those under which the videos and captions were given; they are not known here.
+
+## Figures
+
+{measured}
+## Training
+
+- start: {start}
+- steps: {record["steps"]} of {record["total_steps"]}, chosen: step {record["chosen_step"]}
+- seconds: {record["seconds"]:.0f} on {record["device"]}
+- seed: {settings["seed"]}, commit: {record["commit"] or "unknown"}
+- versions: {", ".join(f"{name} {version}" for name, version in record["versions"].items())}
+
+    {record["command"]}
+
+All settings:
+
+```json
+{json.dumps(settings, indent=2)}
+```
+"""
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,123 @@
+"""Recipes: functions that return a whole RunConfig. `cpd train NAME --show` prints one.
+
+A variant is `dataclasses.replace` of one, or `--set key=value` on the command line.
+"""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from cpd_model.errors import InputError
+from training.config import (
+    Curriculum,
+    DataChoice,
+    LossChoice,
+    ModelChoice,
+    OptimizerChoice,
+    RunConfig,
+)
+
+
+def kinetics210k() -> RunConfig:
+    """The paper's pre-training on Kinetics-210k: videos and their titles, 300 epochs on 8 GPUs.
+
+    Source: arXiv 2001.05691, section 4.1, and the authors' code where the paper is silent.
+    """
+    return RunConfig(
+        recipe="kinetics210k",
+        epochs=300.0,
+        model=ModelChoice(preset="cpd-r50", text_start="distilbert-base-uncased"),
+        data=DataChoice(batch_size=256, short_side_pixels=(256, 340), middle_seconds=20.0),
+        loss=LossChoice(kind="nce", temperature=0.07, num_negatives=16_392, bank_momentum=0.5),
+        optimizer=OptimizerChoice(
+            kind="sgd",
+            learning_rate=0.1,
+            momentum=0.9,
+            weight_decay=1e-4,
+            clip_norm=20.0,
+            schedule="milestones",
+            milestones=(100.0, 201.0, 250.0),
+            decay=0.1,
+        ),
+        curriculum=Curriculum(unfreeze_epoch=150.0, text_learning_rate=3e-5),
+        precision="bfloat16",
+    )
+
+
+def instagram300k() -> RunConfig:
+    """The paper's pre-training on Instagram-300k: short videos and their posts."""
+    paper = kinetics210k()
+    return RunConfig(
+        recipe="instagram300k",
+        epochs=paper.epochs,
+        model=paper.model,
+        data=paper.data,
+        loss=paper.loss,
+        optimizer=paper.optimizer,
+        curriculum=paper.curriculum,
+        precision=paper.precision,
+    )
+
+
+def base() -> RunConfig:
+    """`cpd-base`: a head on `cpd-start`'s frozen image backbone, minutes on a CPU."""
+    return RunConfig(
+        recipe="base",
+        epochs=30.0,
+        model=ModelChoice(
+            start="cpd-start",
+            changes={
+                "video_options": {"projection": True, "hidden_dim": 2048},
+                "text_options": {"projection": "linear"},
+            },
+            train_backbone=False,
+            features=True,
+        ),
+        data=DataChoice(batch_size=512, feature_views=2),
+        loss=LossChoice(kind="infonce", temperature=0.05),
+        optimizer=OptimizerChoice(
+            kind="adamw",
+            learning_rate=1e-3,
+            weight_decay=0.01,
+            clip_norm=1.0,
+            schedule="cosine",
+            warmup_epochs=1.0,
+        ),
+        curriculum=Curriculum(unfreeze_epoch=None),
+        checkpoint_steps=500,
+    )
+
+
+def smoke() -> RunConfig:
+    """Everything once, in seconds on a CPU, on a few videos that the run draws for itself."""
+    return RunConfig(
+        recipe="smoke",
+        epochs=10.0,
+        model=ModelChoice(preset="tiny-resnet3d"),
+        data=DataChoice(batch_size=4, short_side_pixels=(32, 40), num_workers=1),
+        loss=LossChoice(kind="nce", num_negatives=6),
+        optimizer=OptimizerChoice(
+            kind="sgd", learning_rate=0.03, schedule="milestones", milestones=(8.0,)
+        ),
+        curriculum=Curriculum(unfreeze_epoch=5.0, text_learning_rate=1e-3),
+        checkpoint_steps=10,
+        evaluate_epochs=5.0,
+    )
+
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    recipe.__name__: recipe for recipe in (kinetics210k, instagram300k, base, smoke)
+}
+"""By the name that `cpd train` takes."""
+
+
+def find_recipe(name: str) -> Callable[[], RunConfig]:
+    """The recipe of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in RECIPES:
+        near = get_close_matches(name, RECIPES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
+        raise InputError(f"no recipe {name!r}; {hint}")
+    return RECIPES[name]

@@ -1,0 +1,41 @@
+"""The end of a run: the best weights as a bundle with its card, and a finished record."""
+
+import shutil
+from typing import Any
+
+from cpd_model.bundle import save_bundle
+from training.checkpoint import CheckpointFolder, result_weights
+from training.loop import TrainState
+from training.model_card import model_card
+from training.run_folder import RunFolder
+from training.run_model import RunModel
+
+
+def write_result(
+    state: TrainState,
+    built: RunModel,
+    *,
+    checkpoints: CheckpointFolder,
+    folder: RunFolder,
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """Write DIR/bundle and settle run.json; returns the figures of the weights in the bundle.
+
+    Without held-back pairs the last weights are the result, else the best by their recall.
+    """
+    best = checkpoints.load_best()
+    model = built.model
+    model.load_state_dict(result_weights(state) if best is None else best)
+    chosen = state.step if best is None else int(state.best["step"])
+    recalls = {name: value for name, value in state.best.items() if name != "step"}
+    figures = {**folder.last_metrics(), **recalls, "chosen_step": chosen}
+    record.update(
+        chosen_step=chosen, figures=figures, finished=True
+    )
+    making = folder.bundle.with_name(f"{folder.bundle.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    record["bundle_fingerprint"] = save_bundle(model.eval(), built.processor, making)
+    (making / "README.md").write_text(model_card(record, recalls), encoding="utf-8")
+    making.rename(folder.bundle)
+    folder.write(record)
+    return figures
