@@ -32,13 +32,13 @@ from cpd_model.encoder import ClipSpec, Frames
 from index.decode_worker import (
     FramesFile,
     HashedFacts,
+    frames_to_file,
     hash_and_probe,
-    read_frames_to_file,
     run_task,
     start_worker,
 )
 from index.errors import VideoCrashError, VideoTimeoutError
-from index.video import VideoFacts, probe, read_jpeg, read_preview
+from index.video import VideoFacts, probe, read_frames, read_jpeg, read_preview
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,8 +122,7 @@ class DecodePool:
     ) -> Future[Frames]:
         """`index.video.read_frames` in a worker."""
         path = Path(path)
-        arguments = (path, [float(time) for time in seconds], spec, self._folder)
-        return self._submit(read_frames_to_file, path, _fetch_frames, *arguments)
+        return self.submit_frames(read_frames, path, path, [float(time) for time in seconds], spec)
 
     def read_jpeg(
         self, path: Path | str, at_seconds: float, *, max_side: int = 320, quality: int = 80
@@ -152,6 +151,17 @@ class DecodePool:
             RuntimeError: the pool is closed.
         """
         return self._submit(function, path, _as_it_is, *args, **kwargs)
+
+    def submit_frames(
+        self, function: Callable[P, Frames], path: Path, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[Frames]:
+        """`submit` for a function that returns frames; many of them do not hold up the others.
+
+        Raises:
+            RuntimeError: the pool is closed.
+        """
+        to_file = partial(frames_to_file, self._folder, function)
+        return self._submit(to_file, path, _fetch_frames, *args, **kwargs)
 
     def close(self) -> None:
         """Stop the workers now and cancel every task that is not done."""

@@ -12,14 +12,16 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from cpd_model.encoder import ClipSpec, Frames
+import numpy as np
+
+from cpd_model.encoder import Frames
 from index.errors import VideoError, VideoMemoryError
-from index.video import VideoFacts, probe, read_frames
+from index.video import VideoFacts, probe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,27 +93,27 @@ def hash_and_probe(path: Path) -> HashedFacts:
         raise VideoError(path, (error.strerror or str(error)).lower()) from error
 
 
-def read_frames_to_file(
-    path: Path, seconds: Sequence[float], spec: ClipSpec, folder: Path
+def frames_to_file(
+    folder: Path, function: Callable[P, Frames], /, *args: P.args, **kwargs: P.kwargs
 ) -> FramesFile | Frames:
-    """`index.video.read_frames`, with large results left in a file in `folder`.
+    """The frames that a function returns, large ones left in a file in `folder`.
 
     A pipe would move 50 MB in a quarter of a second, while every other worker waits for it; a file
     takes a third of that and nobody waits. Where the folder is full, the pipe has to do.
     """
-    frames_NHWC = read_frames(path, seconds, spec)
-    if frames_NHWC.nbytes < SMALL_BYTES:
-        return frames_NHWC
+    frames = function(*args, **kwargs)
+    if frames.nbytes < SMALL_BYTES:
+        return frames
     name = None
     try:
         handle, name = tempfile.mkstemp(dir=folder)
         with open(handle, "wb") as file:
-            file.write(frames_NHWC.data)
+            file.write(np.ascontiguousarray(frames).data)
     except OSError:
         if name is not None:
             Path(name).unlink(missing_ok=True)
-        return frames_NHWC
-    return FramesFile(Path(name), frames_NHWC.shape)
+        return frames
+    return FramesFile(Path(name), frames.shape)
 
 
 def _die_with_parent(folder: Path) -> None:

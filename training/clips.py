@@ -153,7 +153,7 @@ class ClipPairs:
 
     def _submit(self, pair: Pair, plan: ClipPlan) -> Future[Frames]:
         middle = self._data.middle_seconds
-        return self._pool.submit(read_pair_clip, pair.path, pair, plan, self._spec, middle)
+        return self._pool.submit_frames(read_pair_clip, pair.path, pair, plan, self._spec, middle)
 
     def _finish(self, step: int, rows: list[_Row]) -> Batch:
         started = time.monotonic()

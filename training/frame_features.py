@@ -262,7 +262,7 @@ class _Filling:
         ahead: deque[tuple[_Medium, Future[Frames]]] = deque()
         for medium in media:
             pair, fractions = medium.pair, medium.frames.fractions_R.tolist()
-            future = pool.submit(read_pair_frames, pair.path, pair, fractions, spec)
+            future = pool.submit_frames(read_pair_frames, pair.path, pair, fractions, spec)
             ahead.append((medium, future))
             if len(ahead) > num_ahead:
                 yield ahead.popleft()
