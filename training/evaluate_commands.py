@@ -1,34 +1,45 @@
-"""`cpd evaluate retrieval` and `zero-shot`: how good a model is on your own list of videos."""
+"""`cpd evaluate ...`: how good a model is on your own list of videos."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cpd_model.defaults import DEFAULT_MODEL
+from training.evaluate_classifier_commands import finetune, linear
+from training.evaluate_report_commands import (
+    LABEL_FIGURES,
+    Device,
+    Json,
+    Manifest,
+    Model,
+    class_table,
+    figure_table,
+    progress_on_stderr,
+    show,
+    tell,
+    text_table,
+)
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from training.evaluate import HalfZeroShotResult
 
-    from training.evaluate import Failure, RetrievalResult, ZeroShotResult
-    from training.evaluate_cache import OnProgress
+_RANK_FIGURES = {
+    "recall_at_1": "recall at 1",
+    "recall_at_5": "recall at 5",
+    "recall_at_10": "recall at 10",
+    "median_rank": "median rank",
+    "mrr": "mean reciprocal rank",
+}
 
-EXIT_SOME_FAILED = 1
 
-Manifest = Annotated[
-    Path,
-    typer.Option(
-        "--manifest", help="CSV with the columns path (relative to the CSV), caption, label."
-    ),
-]
-Model = Annotated[
-    str, typer.Option("--model", help="A bundle's name or folder, or org/name of a hub.")
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")]
+class Protocol(StrEnum):
+    """Which classes compete."""
+
+    ALL = "all"
+    HALF = "half"
+
 
 evaluate_app = typer.Typer(
     name="evaluate",
@@ -44,133 +55,97 @@ def retrieval(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Search all videos for each caption: how early does the caption's own video come?"""
+    """Search all videos for each caption, and the reverse: how early does its own come?"""
     from cpd_model.loading import load_encoder
     from training.evaluate import evaluate_retrieval
     from training.manifest import read_manifest
 
     read_manifest(manifest)  # a slip of the pen should not wait for the model
-    with _progress_on_stderr() as on_progress:
+    with progress_on_stderr() as on_progress:
         result = evaluate_retrieval(
             manifest,
-            load_encoder(model, device=device, on_message=_tell),
+            load_encoder(model, device=device, on_message=tell),
             on_progress=on_progress,
         )
-    figures = result.as_json()
-    rows = [
-        ("recall at 1", f"{figures['recall_at_1']:.3f}"),
-        ("recall at 5", f"{figures['recall_at_5']:.3f}"),
-        ("recall at 10", f"{figures['recall_at_10']:.3f}"),
-        ("median rank", f"{figures['median_rank']:g} of {result.num_videos}"),
-        ("mean reciprocal rank", f"{figures['mrr']:.3f}"),
+    figures: dict[str, Any] = {**result.as_json(), **result.details_as_json()}
+    back = figures["video_to_text"]
+    tables = [
+        figure_table(
+            f"Text to video: {len(result.ranks_Q)} captions, {result.num_videos} videos",
+            figures,
+            _RANK_FIGURES,
+            intervals=figures["intervals"],
+        ),
+        figure_table(
+            f"Video to text: {back['num_queries']} videos, {back['num_captions']} captions",
+            back,
+            _RANK_FIGURES,
+            intervals=back["intervals"],
+        ),
     ]
-    _show("Retrieval", rows, result, as_json=as_json)
+    show(result, figures, tables, as_json=as_json)
 
 
 @evaluate_app.command("zero-shot")
 def zero_shot(
     manifest: Manifest,
-    classes: Annotated[
-        Path, typer.Option("--classes", help="Class names, one a line; all of them compete.")
-    ],
+    classes: Annotated[Path, typer.Option("--classes", help="Class names, one a line.")],
     model: Model = DEFAULT_MODEL,
     device: Device = "auto",
+    protocol: Annotated[
+        Protocol,
+        typer.Option(
+            help="all: every class competes. half: half of the classes, drawn several times, "
+            "compete for their own videos alone; never compare the two."
+        ),
+    ] = Protocol.ALL,
+    draws: Annotated[int, typer.Option(min=1, help="Of --protocol half.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Decides on the draws of half.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Name what happens in each video, without having trained on the names."""
     from cpd_model.loading import load_encoder
-    from training.evaluate import evaluate_zero_shot, read_classes
+    from training.evaluate import evaluate_zero_shot, evaluate_zero_shot_half, read_classes
     from training.manifest import read_manifest
 
     read_manifest(manifest)  # a slip of the pen should not wait for the model
     read_classes(classes)
-    with _progress_on_stderr() as on_progress:
-        result = evaluate_zero_shot(
-            manifest,
-            classes,
-            load_encoder(model, device=device, on_message=_tell),
-            on_progress=on_progress,
-        )
-    figures = result.as_json()
-    rows = [
-        ("top-1 accuracy", f"{figures['top1']:.3f}"),
-        ("top-5 accuracy", f"{figures['top5']:.3f}"),
-        ("mean per class", f"{figures['mean_per_class']:.3f}"),
-        ("chance, top-1", f"{1 / result.num_classes:.3f}"),
+    with progress_on_stderr() as on_progress:
+        encoder = load_encoder(model, device=device, on_message=tell)
+        if protocol is Protocol.HALF:
+            half = evaluate_zero_shot_half(
+                manifest, classes, encoder, num_draws=draws, seed=seed, on_progress=on_progress
+            )
+        else:
+            result = evaluate_zero_shot(manifest, classes, encoder, on_progress=on_progress)
+    if protocol is Protocol.HALF:
+        _show_half(half, as_json=as_json)
+        return
+    figures: dict[str, Any] = {**result.as_json(), **result.details_as_json()}
+    tables = [
+        class_table(figures["per_class"]),
+        figure_table(
+            f"Zero-shot labelling, all {result.num_classes} classes",
+            figures,
+            LABEL_FIGURES,
+            intervals=figures["intervals"],
+            others=[("chance, top-1", f"{1 / result.num_classes:.3f}")],
+        ),
     ]
-    _show("Zero-shot labelling", rows, result, as_json=as_json)
+    show(result, figures, tables, as_json=as_json)
 
 
-def _show(
-    title: str,
-    rows: list[tuple[str, str]],
-    result: "RetrievalResult | ZeroShotResult",
-    *,
-    as_json: bool,
-) -> None:
-    """Figures and protocol (`--json`: it goes to stderr); exit 1 when a video failed."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    if as_json:
-        typer.echo(result.protocol, err=True)
-        typer.echo(json.dumps(result.as_json(), indent=2))
-    else:
-        console = Console()
-        table = Table(title=f"{title}, model {escape(result.model)}, {result.seconds:.1f} s")
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        for name, value in rows:
-            table.add_row(name, value)
-        console.print(table)
-        console.print(escape(result.protocol), highlight=False)
-        if result.failures:
-            console.print(_failure_table(result.failures))
-    if result.failures:
-        raise typer.Exit(EXIT_SOME_FAILED)
+def _show_half(result: "HalfZeroShotResult", *, as_json: bool) -> None:
+    figures: dict[str, Any] = result.as_json()
+    rows = [
+        (name, f"{figures[key]:.3f}", f"{figures['std'][key]:.3f}")
+        for key, name in LABEL_FIGURES.items()
+    ]
+    rows.append(("chance, top-1", f"{1 / result.num_classes:.3f}", ""))
+    title = f"Zero-shot labelling, {len(result.draws)} draws of {result.num_classes} classes"
+    table = text_table(title, ("figure", "mean", "deviation"), rows)
+    show(result, figures, [table], as_json=as_json)
 
 
-def _failure_table(failures: "list[Failure]") -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title="Failed, counted as misses")
-    table.add_column("video")
-    table.add_column("reason")
-    for failure in failures:
-        table.add_row(escape(failure.path), escape(failure.reason))
-    return table
-
-
-@contextmanager
-def _progress_on_stderr() -> "Iterator[OnProgress]":
-    """A bar of videos done; silent where stderr is no terminal, like rich's own bars."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("videos", total=None)
-
-        def on_progress(done: int, total: int, failed: int) -> None:
-            failures = f", {failed} failed" if failed else ""
-            progress.update(task, completed=done, total=total, description=f"videos{failures}")
-
-        yield on_progress
-
-
-def _tell(message: str) -> None:
-    typer.echo(message, err=True)
+evaluate_app.command("linear")(linear)
+evaluate_app.command("finetune")(finetune)

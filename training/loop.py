@@ -101,6 +101,7 @@ def train(
         now = stage(state.step, config.curriculum, steps_per_epoch=plan.steps_per_epoch)
         if runner is None or now != state.towers.stage:
             state.towers.set_stage(now)
+            state.towers.train()
             runner = _runner(state.towers, plan.processes)
         batch = next(batches)
         wait_seconds = time.perf_counter() - started
@@ -137,12 +138,11 @@ def train_step(
     """One step of the optimizer: its loss, and the norm of its gradient before clipping.
 
     Args:
-        runner: the towers, or DistributedDataParallel around them.
+        runner: the towers in train mode, or DistributedDataParallel around them.
 
     Raises:
         InputError: see `train`.
     """
-    state.towers.train()
     items_B = batch.items_B.to(state.towers.model.device, non_blocking=True)
     seeds = _seeds(config.seed, state.step, processes.rank, config.accumulate)
     backward = _backward_at_once if config.accumulate == 1 else _backward_in_parts
@@ -174,7 +174,7 @@ def _backward_at_once(
     torch.manual_seed(seeds[0])
     pairs: PairEmbeddings = runner(batch)
     loss = state.objective.loss(pairs, batch.items_B, step=state.step)
-    with unchanged_statistics(state.towers):  # checkpointed activations are computed again
+    with unchanged_statistics(state.towers) if state.towers.recomputes else nullcontext():
         loss.backward()
     return loss.detach(), PairEmbeddings(*(side.detach() for side in pairs))
 

@@ -40,7 +40,7 @@ from training.run_result import write_result
 from training.run_streams import Streams, open_streams
 from training.smoke_videos import make_smoke_pairs
 from training.stop_signals import StopWish, stop_signals
-from training.towers import PairTowers, keep_few_activations
+from training.towers import PairTowers
 from training.weight_average import WeightAverage
 
 
@@ -220,17 +220,7 @@ class _Run:
         config = self._config
         model: torch.nn.Module = built.model
         model.to(self._device)
-        if config.activation_checkpointing:
-            keep_few_activations(built.model)
-        if config.compile:
-            built.model.video_tower.compile()
-        towers = PairTowers(
-            built.model,
-            built.processor,
-            train_backbone=config.model.train_backbone,
-            text_layers=config.curriculum.text_layers,
-            precision=config.precision,
-        )
+        towers = PairTowers(built.model, built.processor, config=config)
         objective = build_objective(
             config.loss,
             num_items=len(pairs.train),

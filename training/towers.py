@@ -7,7 +7,7 @@ D shared space.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,8 @@ from cpd_model.frames import FramesTower
 from cpd_model.model import CPDModel, PairEmbeddings
 from cpd_model.processor import CPDProcessor, Tokens
 from training.batch import Batch
-from training.config import Precision
-from training.learners import set_learners
+from training.config import RunConfig
+from training.learners import encoder_layers, set_learners
 
 Stage: TypeAlias = Literal["I", "II"]
 """Of the curriculum: text encoder frozen, or learning."""
@@ -31,28 +31,21 @@ class PairTowers(nn.Module):
     stored statistics. (The authors' code left the frozen text encoder's dropout on.)
     """
 
-    def __init__(
-        self,
-        model: CPDModel,
-        processor: CPDProcessor,
-        *,
-        train_backbone: bool,
-        text_layers: int | None = None,
-        precision: Precision = "float32",
-    ) -> None:
-        """Stage I, see `set_stage`.
-
-        Args:
-            text_layers: how many of the text encoder's last layers stage II unfreezes; None: all.
-            precision: of what runs on a GPU; a CPU computes in float32.
-        """
+    def __init__(self, model: CPDModel, processor: CPDProcessor, *, config: RunConfig) -> None:
+        """Stage I, see `set_stage`; the model becomes this object's own."""
         super().__init__()
         self.model = model
         self.processor = processor
-        self.train_backbone = train_backbone
-        self.text_layers = text_layers
-        self.precision = precision
+        self.recomputes = config.activation_checkpointing
+        """Whether the forward pass runs again during the backward pass."""
+        self._train_backbone = config.model.train_backbone
+        self._text_layers = config.curriculum.text_layers
+        self._precision = config.precision
         self.stage: Stage = "I"
+        if config.activation_checkpointing:
+            _recompute_activations(model)
+        if config.compile:
+            model.video_tower.compile()  # in place, so that the names of the weights stay
         self.set_stage("I")
 
     def set_stage(self, stage: Stage) -> None:
@@ -60,28 +53,36 @@ class PairTowers(nn.Module):
         self.stage = stage
         set_learners(
             self.model,
-            train_backbone=self.train_backbone,
+            train_backbone=self._train_backbone,
             train_text=stage == "II",
-            text_layers=self.text_layers,
+            text_layers=self._text_layers,
         )
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         """Train mode, but for the parts that do not learn."""
         super().train(mode)
-        if mode and self.stage == "I":
-            self.model.text_tower.encoder.eval()
-        if mode and not self.train_backbone:
-            self._backbone().eval()
+        for module in self.model.modules() if mode else ():
+            weights = list(module.parameters())
+            if weights and not any(weight.requires_grad for weight in weights):
+                module.eval()
         return self
 
     def forward(self, batch: Batch) -> PairEmbeddings:
         """Unit vectors of both sides, float32."""
-        with self._autocast():
-            return PairEmbeddings(self.embed_video(batch.video), self.embed_text(batch.text))
+        return PairEmbeddings(self.embed_video(batch.video), self.embed_text(batch.text))
 
     def embed_video(self, video: Tensor) -> Tensor:
         """Unit vectors (B, D) of uint8 clips (B, T, H, W, C) or features (B, T, F)."""
+        with self._autocast():
+            return self._embed_video(video)
+
+    def embed_text(self, text: Tokens | Tensor) -> Tensor:
+        """Unit vectors (B, D) of tokens, or of outputs (B, E) of the frozen encoder."""
+        with self._autocast():
+            return self._embed_text(text)
+
+    def _embed_video(self, video: Tensor) -> Tensor:
         video = self._here(video)
         if video.dtype != torch.uint8:
             return self.model.pool_frames(video.float())
@@ -90,8 +91,7 @@ class PairTowers(nn.Module):
             clips_BCTHW = clips_BCTHW.contiguous(memory_format=torch.channels_last_3d)
         return self.model.encode_video(clips_BCTHW)
 
-    def embed_text(self, text: Tokens | Tensor) -> Tensor:
-        """Unit vectors (B, D) of tokens, or of outputs (B, E) of the frozen encoder."""
+    def _embed_text(self, text: Tokens | Tensor) -> Tensor:
         if isinstance(text, Tensor):
             return self.model.project_text(self._here(text).float())
         ids_BL, mask_BL = (self._here(part) for part in text)
@@ -109,15 +109,11 @@ class PairTowers(nn.Module):
 
     def _autocast(self) -> torch.autocast:
         device = self.model.device.type
-        enabled = self.precision == "bfloat16" and device == "cuda"
+        enabled = self._precision == "bfloat16" and device == "cuda"
         return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
 
-    def _backbone(self) -> nn.Module:
-        tower = self.model.video_tower
-        return tower.backbone if isinstance(tower, FramesTower) else tower
 
-
-def keep_few_activations(model: CPDModel) -> None:
+def _recompute_activations(model: CPDModel) -> None:
     """Let the blocks of both towers compute their activations again in the backward pass."""
     tower = model.video_tower
     stages = ("layer1", "layer2", "layer3", "layer4")
@@ -125,20 +121,23 @@ def keep_few_activations(model: CPDModel) -> None:
         blocks = [tower.backbone]
     else:
         blocks = [block for name in stages for block in tower.get_submodule(name).children()]
-    for block in blocks:
+    for block in [*blocks, *encoder_layers(model.text_tower.encoder)]:
         # the instance's own forward, so that the names of the weights stay
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
-    encoder: Any = model.text_tower.encoder
-    if encoder.supports_gradient_checkpointing:
-        encoder.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 @contextmanager
 def unchanged_statistics(module: nn.Module) -> Iterator[None]:
     """Whatever is computed again inside the block, batch norms count it only once."""
-    before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    buffers = [
+        buffer
+        for part in module.modules()
+        if part.training
+        for buffer in part.buffers(recurse=False)
+    ]
+    before = [buffer.clone() for buffer in buffers]
     try:
         yield
     finally:
-        for name, buffer in module.named_buffers():
-            buffer.copy_(before[name])
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
