@@ -8,7 +8,11 @@ import pytest
 from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder
 from tests.training.fakes import ConstantEncoder, TextDecoder
-from training.evaluate import evaluate_retrieval, evaluate_zero_shot
+from training.evaluate import (
+    evaluate_retrieval,
+    evaluate_zero_shot,
+    evaluate_zero_shot_half,
+)
 
 RETRIEVAL_KEYS = [
     "recall_at_1",
@@ -262,3 +266,132 @@ def test_a_class_list_that_fits_no_row_is_one_sentence(
 
     with pytest.raises(InputError, match=sentence):
         zero_shot(manifest, classes, encoder, decoder)
+
+
+def test_a_video_finds_its_captions_by_the_best_of_them(write_manifest, encoder, decoder):
+    manifest = write_manifest(
+        {"a.mp4": "red", "b.mp4": "blue white", "c.mp4": "green", "d.mp4": "broken"},
+        [
+            ("a.mp4", "blue", ""),  # misleading
+            ("a.mp4", "a red thing", ""),
+            ("b.mp4", "cyan", ""),  # blue is nearer, but it is another video's
+            ("c.mp4", "", ""),
+            ("d.mp4", "green", ""),
+        ],
+    )
+
+    result = retrieval(manifest, encoder, decoder)
+
+    # cosine of blue (-1,-1,1,.5) with cyan (-1,1,1,.5) is 1.25/3.25, as is white's; with blue 1
+    assert result.video_ranks_V.tolist() == [1, 2, np.inf]
+    details = result.details_as_json()
+    back = details["video_to_text"]
+    assert back["recall_at_1"] == pytest.approx(1 / 3)
+    assert back["mrr"] == pytest.approx((1 + 1 / 2) / 3)
+    assert back["median_rank"] == 2
+    assert (back["num_queries"], back["num_captions"]) == (3, 4)
+    low, high = details["intervals"]["recall_at_1"]
+    assert 0 <= low <= result.as_json()["recall_at_1"] <= high <= 1
+    assert "3 videos that have a caption, each against all 4 captions" in details["protocol"]
+
+
+def test_a_model_that_knows_nothing_looks_bad_the_other_way_round_too(write_manifest, encoder):
+    constant = ConstantEncoder(encoder)
+    names = [f"{number}.mp4" for number in range(12)]
+    manifest = write_manifest(
+        {name: f"red{name}" for name in names}, [(name, "red", "") for name in names]
+    )
+
+    back = retrieval(manifest, constant, TextDecoder(constant)).details_as_json()["video_to_text"]
+
+    assert (back["recall_at_10"], back["median_rank"]) == (0, 12)
+
+
+def test_each_class_that_occurs_has_its_own_figures(
+    write_manifest, write_classes, encoder, decoder
+):
+    manifest = write_manifest(
+        {"a.mp4": "red red", "b.mp4": "blue", "d.mp4": "red"},
+        [("a.mp4", "", "red"), ("b.mp4", "", "blue"), ("d.mp4", "", "blue")],
+    )
+
+    details = zero_shot(
+        manifest, write_classes("1 red\n2 blue\n3 green\n"), encoder, decoder
+    ).details_as_json()
+
+    assert details["per_class"] == [
+        {"name": "red", "num_videos": 1, "top1": 1.0},
+        {"name": "blue", "num_videos": 2, "top1": 0.5},
+    ]
+    low, high = details["intervals"]["top1"]
+    assert low <= 2 / 3 <= high
+
+
+def half(manifest, classes, encoder, decoder, **options):
+    return evaluate_zero_shot_half(
+        manifest,
+        classes,
+        encoder,
+        cache_root=manifest.parent / "cache",
+        embed_files=decoder,
+        **options,
+    )
+
+
+def test_only_half_of_the_classes_compete_for_their_own_videos(
+    write_manifest, write_classes, encoder, decoder
+):
+    colors = ["red", "blue", "green", "cyan", "yellow"]
+    manifest = write_manifest(
+        {f"{color}.mp4": color for color in colors},
+        [(f"{color}.mp4", "", color) for color in colors],
+    )
+    classes = write_classes("\n".join(colors))
+
+    result = half(manifest, classes, encoder, decoder, num_draws=4, seed=1)
+
+    assert [len(draw.class_names) for draw in result.draws] == [2, 2, 2, 2]
+    assert len({tuple(draw.class_names) for draw in result.draws}) > 1
+    assert [draw.num_videos for draw in result.draws] == [2, 2, 2, 2]
+    figures = result.as_json()
+    assert (figures["top1"], figures["std"]["top1"], figures["num_classes"]) == (1, 0, 2)
+    assert "2 of the 5 classes of classes.txt drawn 4 times (seed 1)" in result.protocol
+    assert "not comparable with all classes competing" in result.protocol
+    again = half(manifest, classes, encoder, decoder, num_draws=4, seed=1)
+    assert again.draws == result.draws
+
+
+def test_draws_without_a_video_are_left_out_and_said(
+    write_manifest, write_classes, encoder, decoder
+):
+    manifest = write_manifest({"a.mp4": "red"}, [("a.mp4", "", "red")])
+    classes = write_classes("red\nblue\ngreen\ncyan\n")
+
+    result = half(manifest, classes, encoder, decoder, num_draws=20)
+
+    assert 0 < result.num_empty_draws < 20
+    assert len(result.draws) == 20 - result.num_empty_draws
+    assert f"{result.num_empty_draws} without a video left out" in result.protocol
+    assert all("red" in draw.class_names for draw in result.draws)
+
+
+def test_the_mean_and_the_spread_are_over_the_draws(
+    write_manifest, write_classes, encoder, decoder
+):
+    manifest = write_manifest(
+        {"a.mp4": "red", "b.mp4": "blue"}, [("a.mp4", "", "red"), ("b.mp4", "", "cyan")]
+    )
+
+    result = half(manifest, write_classes("red\nblue\ngreen\ncyan\n"), encoder, decoder)
+
+    shares = [draw.top1 for draw in result.draws]
+    assert len(set(shares)) > 1  # b.mp4 is named wrong where blue competes with cyan
+    assert result.as_json()["top1"] == pytest.approx(np.mean(shares))
+    assert result.as_json()["std"]["top1"] == pytest.approx(np.std(shares))
+
+
+def test_half_of_a_list_of_three_is_no_choice(write_manifest, write_classes, encoder, decoder):
+    manifest = write_manifest({"a.mp4": "red"}, [("a.mp4", "", "red")])
+
+    with pytest.raises(InputError, match="expected 4 or more"):
+        half(manifest, write_classes("red\nblue\ngreen\n"), encoder, decoder)

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from training.metrics import (
+    best_own_ranks,
     bootstrap_interval,
     mean_per_class,
     mean_reciprocal_rank,
     median_rank,
     pessimistic_ranks,
+    rank_figures,
+    rank_intervals,
     recall_at,
 )
 
@@ -65,6 +68,47 @@ def slow_rank(scores, target):
         return INF
     rivals = [score for place, score in enumerate(scores) if place != target]
     return 1 + sum(1 for score in rivals if not np.isnan(score) and score >= own)
+
+
+@pytest.mark.parametrize(
+    ("scores", "owners", "ranks"),
+    [
+        pytest.param([[0.9, 0.1, 0.5], [0.2, 0.8, 0.1]], [0, 1, 0], [1, 1], id="each its best"),
+        pytest.param([[0.1, 0.8, 0.5], [0.2, 0.1, 0.3]], [0, 1, 0], [2, 3], id="others ahead"),
+        pytest.param([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]], [0, 1, 0], [2, 3], id="ties are losses"),
+        pytest.param([[0.9, 0.8, 0.7], [NAN, NAN, NAN]], [0, 0, 1], [1, INF], id="failed"),
+    ],
+)
+def test_a_query_with_several_own_candidates_has_the_rank_of_the_best(scores, owners, ranks):
+    assert best_own_ranks(np.array(scores), owners).tolist() == ranks
+
+
+@given(scores_QV=score_tables)
+def test_with_one_own_candidate_each_the_best_own_rank_is_the_rank(scores_QV):
+    square = scores_QV[: min(scores_QV.shape), : min(scores_QV.shape)]
+    targets = list(range(len(square)))
+
+    np.testing.assert_array_equal(
+        best_own_ranks(square, targets), pessimistic_ranks(square, targets)
+    )
+
+
+def test_a_query_without_an_own_candidate_is_refused():
+    with pytest.raises(ValueError, match="candidate of its own"):
+        best_own_ranks(np.zeros((2, 3)), [0, 0, 0])
+
+
+def test_intervals_have_the_names_of_the_figures_and_hold_them():
+    ranks = np.array([1.0, 2.0, 6.0, 20.0, INF] * 6)
+
+    figures = rank_figures(ranks, num_candidates=30)
+    intervals = rank_intervals(ranks, num_candidates=30)
+
+    assert list(figures) == list(intervals)
+    assert list(figures) == ["recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mrr"]
+    for name, (low, high) in intervals.items():
+        assert low <= figures[name] <= high
+        assert low < high
 
 
 def test_a_constant_model_looks_worst_in_every_figure():
