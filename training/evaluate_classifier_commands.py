@@ -1,5 +1,6 @@
 """`cpd evaluate linear` and `finetune`: what a classifier makes of the video tower."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -122,11 +123,6 @@ def finetune(
         split=split, classes=classes, views=shown, num_frames=frames, settings=settings
     )
 
-    def on_epoch(epoch: "Epoch") -> None:
-        tell(
-            f"epoch {epoch.number} of {epochs}: loss {epoch.loss:.3f}, rate {epoch.learning_rate:g}"
-        )
-
     with progress_on_stderr() as on_progress:
         result = evaluate_finetune(
             manifest,
@@ -134,7 +130,7 @@ def finetune(
             choice=choice,
             device=device,
             out=out,
-            on_epoch=on_epoch,
+            on_epoch=partial(_tell_epoch, epochs),
             on_progress=on_progress,
         )
     _show("Fine-tuned classifier", result, as_json=as_json)
@@ -154,6 +150,12 @@ def _show(title: str, result: "ClassifierResult", *, as_json: bool) -> None:
         ),
     ]
     show(result, figures, tables, as_json=as_json)
+
+
+def _tell_epoch(num_epochs: int, epoch: "Epoch") -> None:
+    tell(
+        f"epoch {epoch.number} of {num_epochs}: loss {epoch.loss:.3f}, rate {epoch.learning_rate:g}"
+    )
 
 
 def _warn(warnings: list[str]) -> None:

@@ -68,12 +68,8 @@ def evaluate_linear(
     started = time.monotonic()
     split = read_split(manifest, number=choice.split, classes=choice.classes)
     source = feature_source(encoder, choice.features)
-    pools = {}
-    for part, videos, views in (
-        ("train", split.train, choice.train_views),
-        ("test", split.test, choice.views),
-    ):
-        pools[part] = view_features(
+    taught, tested = (
+        view_features(
             [video.path for video in videos],
             encoder,
             views=views,
@@ -81,11 +77,13 @@ def evaluate_linear(
             cache_root=cache_root,
             on_progress=on_progress,
         )
-    learned = split.learned(pools["train"].embeddings.keys())
-    classifier, l2, how = _fit(learned, pools["train"], num_classes=len(split.class_names))
-    failures = failures_of(split.rows, _merged(pools))
+        for videos, views in ((split.train, choice.train_views), (split.test, choice.views))
+    )
+    learned = split.learned(taught.embeddings.keys())
+    classifier, l2, how = _fit(learned, taught, num_classes=len(split.class_names))
+    failures = failures_of(split.rows, EmbeddedPool(reasons={**taught.reasons, **tested.reasons}))
     return ClassifierResult(
-        ranks_V=ranks_of_logits(_mean_logits(classifier, split.test, pools["test"]), split.test),
+        ranks_V=ranks_of_logits(_mean_logits(classifier, split.test, tested), split.test),
         split=split,
         num_train_videos=len(learned),
         setting={
@@ -137,12 +135,6 @@ def _mean_logits(
         if video.path in pool.embeddings:
             logits_VC[row] = classifier.logits(pool.embeddings[video.path]).mean(axis=0)
     return logits_VC
-
-
-def _merged(pools: dict[str, EmbeddedPool]) -> EmbeddedPool:
-    return EmbeddedPool(
-        reasons={path: reason for pool in pools.values() for path, reason in pool.reasons.items()}
-    )
 
 
 def _method(encoder: Encoder, choice: LinearChoice, source: FeatureSource, how: str) -> str:

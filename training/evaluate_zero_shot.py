@@ -201,11 +201,12 @@ def evaluate_zero_shot_half(
     """
     started = time.monotonic()
     clips = _labelled_clips(manifest, classes)
-    num_drawn = len(clips.names) // 2
-    if num_drawn < 2:
+    halves = _halves(len(clips.names), classes, num_draws=num_draws, seed=seed)
+    drawn = [part for part in (_draw(clips, half) for half in halves) if part.videos]
+    if not drawn:
         raise InputError(
-            f"{classes.name} has {len(clips.names)} classes, whose half is no choice; "
-            "expected 4 or more, or --protocol all"
+            f"none of {num_draws} draws of {len(halves[0])} classes has a video in "
+            f"{manifest.name}; use --protocol all for a list of so few classes"
         )
     pool = embed_pool(
         clips.videos,
@@ -215,36 +216,19 @@ def evaluate_zero_shot_half(
         on_progress=on_progress,
     )
     failures = failures_of(clips.rows, pool)
-    random = np.random.default_rng(seed)
-    halves = [
-        sorted(random.choice(len(clips.names), num_drawn, replace=False).tolist())
-        for _ in range(num_draws)
-    ]
-    labels_LD = label_matrix(encoder, clips.names)
-    draws = []
-    for half in halves:
-        drawn = _draw(clips, half)
-        if drawn.videos:
-            ranks_V = _ranks(drawn, pool, labels_LD[half], temperature=encoder.temperature)
-            figures = label_figures(ranks_V, drawn.classes_V)
-            draws.append(Draw(drawn.names, len(drawn.videos), **figures))
-    if not draws:
-        raise InputError(
-            f"none of {num_draws} draws of {num_drawn} classes has a video in {manifest.name}; "
-            "use --protocol all for a list of so few classes"
-        )
-    left_out = num_draws - len(draws)
+    words = f"{len(halves[0])} of the {len(clips.names)} classes of {classes.name}"
+    left_out = num_draws - len(drawn)
     return HalfZeroShotResult(
-        draws=draws,
+        draws=_name(drawn, clips, pool, encoder),
         num_empty_draws=left_out,
-        num_classes=num_drawn,
+        num_classes=len(halves[0]),
         model=encoder.name,
         seconds=time.monotonic() - started,
         failures=failures,
         protocol=(
-            f"half of the classes: {num_drawn} of the {len(clips.names)} classes of {classes.name} "
-            f"drawn {num_draws} times (seed {seed}), only their videos counted and only they "
-            f"competing, mean and standard deviation over {len(draws)} draws"
+            f"half of the classes: {words} drawn {num_draws} times (seed {seed}), only their "
+            f"videos counted and only they competing, mean and standard deviation over "
+            f"{len(drawn)} draws"
             + (f", {left_out} without a video left out" if left_out else "")
             + "; not comparable with all classes competing; "
             f"{_prediction_words(encoder, pool)}; {fairness_words(failures)}."
@@ -273,6 +257,20 @@ def _labelled_clips(manifest: Path, classes: Path) -> _LabelledClips:
     )
 
 
+def _halves(num_classes: int, classes: Path, *, num_draws: int, seed: int) -> list[list[int]]:
+    """The classes of each draw, by their positions, in the order of the list."""
+    if num_classes < 4:
+        raise InputError(
+            f"{classes.name} has {num_classes} classes, whose half is no choice; "
+            "expected 4 or more, or --protocol all"
+        )
+    random = np.random.default_rng(seed)
+    return [
+        sorted(random.choice(num_classes, num_classes // 2, replace=False).tolist())
+        for _ in range(num_draws)
+    ]
+
+
 def _draw(clips: _LabelledClips, half: Sequence[int]) -> _LabelledClips:
     """The same with these classes alone and their videos."""
     place_of = {label: place for place, label in enumerate(half)}
@@ -283,6 +281,21 @@ def _draw(clips: _LabelledClips, half: Sequence[int]) -> _LabelledClips:
         videos=[clips.videos[number] for number in kept],
         classes_V=[place_of[clips.classes_V[number]] for number in kept],
     )
+
+
+def _name(
+    parts: Sequence[_LabelledClips], clips: _LabelledClips, pool: EmbeddedPool, encoder: Encoder
+) -> list[Draw]:
+    """How the videos of each draw are named; every prompt is encoded once."""
+    row_of = {name: row for row, name in enumerate(clips.names)}
+    labels_LD = label_matrix(encoder, clips.names)
+    draws = []
+    for part in parts:
+        labels_UD = labels_LD[[row_of[name] for name in part.names]]
+        ranks_V = _ranks(part, pool, labels_UD, temperature=encoder.temperature)
+        figures = label_figures(ranks_V, part.classes_V)
+        draws.append(Draw(part.names, len(part.videos), **figures))
+    return draws
 
 
 def _ranks(
