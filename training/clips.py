@@ -29,6 +29,9 @@ from training.pair import Pair
 AHEAD_BYTES = 1 << 30
 """Decoded clips that may wait for their step."""
 
+_TASKS_PER_WORKER = 1000
+"""A clip takes far less than reading for an index, and a new process as much as several clips."""
+
 
 @dataclass(eq=False)
 class _Row:
@@ -74,7 +77,7 @@ class ClipPairs:
         self._processor = processor
         self._data = data
         self._order = order
-        self._pool = DecodePool(num_workers=data.num_workers)
+        self._pool = DecodePool(num_workers=data.num_workers, tasks_per_worker=_TASKS_PER_WORKER)
         self._waited_seconds = 0.0
 
     def __enter__(self) -> Self:

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from cpd_model.cpd_encoder import make_encoder
-from cpd_model.errors import InputError
+from cpd_model.errors import InputError, ModelError
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle
 from index.media import read_media_frames
 from tests.training.media import write_image, write_pairs
+from training import frame_table as frame_table_module
 from training.bad_pairs import stand_in
 from training.batch import BatchOrder
 from training.config import Curriculum, DataChoice, RunConfig
@@ -410,3 +411,37 @@ def test_equal_captions_are_pooled_once(bundle, tmp_path):
     np.testing.assert_array_equal(first[0], first[1])
     second = texts.pooled_of(np.array([0]), np.array([1]))
     np.testing.assert_allclose(second, towers.pool_texts(["a blue dog"]), **HALF)
+
+
+def test_a_table_too_large_for_memory_is_the_same_in_a_file(
+    pairs, bundle, cache_root, tmp_path, monkeypatch
+):
+    towers = FrozenTowers(*load(bundle), cache_root=cache_root)
+    in_memory = frame_table(pairs, towers, data=data())
+    monkeypatch.setattr(frame_table_module, "MEMORY_BYTES", 0)
+
+    in_file = frame_table(pairs, towers, data=data())
+
+    assert isinstance(in_file.rows_RF, np.memmap)
+    np.testing.assert_array_equal(in_file.rows_RF, in_memory.rows_RF)
+    assert in_memory.nbytes == in_memory.rows_RF.nbytes + 8 * 4 * 8
+
+
+def test_features_that_half_precision_cannot_hold_are_refused(pairs, bundle, tmp_path):
+    model, processor = load(bundle)
+    with torch.no_grad():
+        model.video_tower.backbone._conv_stem.weight.fill_(float("nan"))
+
+    with pytest.raises(ModelError, match="no numbers that float16 can hold"):
+        frame_table(pairs, FrozenTowers(model, processor, cache_root=tmp_path), data=data())
+
+
+@pytest.mark.parametrize("views", [0, 3])
+def test_only_the_centre_and_its_mirror_image_are_views(pairs, bundle, tmp_path, views):
+    with pytest.raises(InputError, match=f"feature_views must be 1 or 2, got {views}"):
+        stream(
+            pairs,
+            load(bundle),
+            tmp_path,
+            config=RunConfig(recipe="test", data=data(feature_views=views)),
+        )
