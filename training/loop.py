@@ -7,6 +7,7 @@ Axes: B pairs of a step, D shared space.
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -262,7 +263,10 @@ def _runner(towers: PairTowers, processes: Processes) -> nn.Module:
         return towers
     # Each process keeps its own batch norm statistics, as in the paper's code; the first's are
     # those that are saved.
-    return DistributedDataParallel(towers, broadcast_buffers=False)
+    with warnings.catch_warnings():
+        # newer versions warn, and say that local buffers still need this
+        warnings.simplefilter("ignore", FutureWarning)
+        return DistributedDataParallel(towers, broadcast_buffers=False)
 
 
 def _without_exchange(runner: nn.Module) -> Any:

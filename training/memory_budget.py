@@ -4,7 +4,10 @@ Axes: B pairs, T frames, H height, W width, C channels, F features, L tokens, E 
 """
 
 import resource
+import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -17,6 +20,8 @@ from training.batch import Batch
 from training.config import RunConfig
 from training.towers import PairTowers, unchanged_statistics
 
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
 _FLOAT_BYTES = 4
 _PROBE_PAIRS = 2
 """The fewest that a batch norm takes."""
@@ -86,11 +91,25 @@ def predict(
     )
 
 
+def forget_peak(towers: PairTowers) -> None:
+    """Let `peak_bytes` count from now on; where the system cannot, it counts from the start."""
+    if towers.model.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(towers.model.device)
+        return
+    with suppress(OSError):
+        _CLEAR_REFS.write_text("5")  # man 5 proc: resets the peak of the resident set
+
+
 def peak_bytes(towers: PairTowers) -> int:
-    """The most that this process has held so far on the towers' device."""
+    """The most that this process has held on the towers' device since `forget_peak`."""
     if towers.model.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(towers.model.device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
+    with suppress(OSError):
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes if sys.platform == "darwin" else kilobytes * 1024
 
 
 def _activations(towers: PairTowers, config: RunConfig) -> int:

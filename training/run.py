@@ -3,12 +3,10 @@
 This module only puts the parts together; each part knows its own job.
 """
 
-import shlex
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from training.distributed import (
 )
 from training.learners import build_optimizer
 from training.loop import Plan, TrainState, train
-from training.memory_budget import megabytes, peak_bytes, predict
+from training.memory_budget import forget_peak, megabytes, peak_bytes, predict
 from training.objective import build_objective
 from training.run_course import Course
 from training.run_folder import RunFolder
@@ -78,7 +76,7 @@ class RunResult:
     """Whether Ctrl-C stopped it."""
 
 
-def run_training(request: RunRequest, *, console: Console, command: str | None = None) -> RunResult:
+def run_training(request: RunRequest, *, console: Console, command: str) -> RunResult:
     """Train until the end, or until SIGTERM or Ctrl-C, which save and return.
 
     Args:
@@ -98,7 +96,7 @@ def run_training(request: RunRequest, *, console: Console, command: str | None =
     told = console if processes.first else Console(quiet=True)
     with process_group(processes, device=device), stop_signals() as wish:
         run = _Run(request, processes, device=device, console=told, folder=folder)
-        return run.go(wish, command or shlex.join(["cpd", *sys.argv[1:]]))
+        return run.go(wish, command)
 
 
 class _Run:
@@ -151,6 +149,7 @@ class _Run:
         )
         record = settled_record(self._folder.read(), record, expected_bytes=budget.total)
         self._write(record)
+        forget_peak(state.towers)
         figures = self._train(state, streams, plan=plan, checkpoints=checkpoints, wish=wish)
         record["seconds"] += time.time() - self._started
         record["memory"]["peak_bytes"] = peak_bytes(state.towers)
@@ -161,7 +160,7 @@ class _Run:
         )
         if state.step < plan.total_steps:
             self._write(record)
-            self._say(f"stopped after step {state.step}, saved; go on with: {_going_on(command)}")
+            self._say(f"stopped after step {state.step}, saved; go on with: {command} --resume")
             return RunResult(
                 bundle=None, step=state.step, figures=figures, interrupted=wish.interrupted
             )
@@ -301,12 +300,3 @@ def _device(asked: str, processes: Processes) -> str:
         device = f"cuda:{processes.local_rank}"
         torch.cuda.set_device(device)
     return device
-
-
-def _going_on(command: str) -> str:
-    return command if "--resume" in command.split() else f"{command} --resume"
-
-
-def with_start(config: RunConfig, model: str | None) -> RunConfig:
-    """The recipe with another model to start from; None leaves it."""
-    return config if model is None else replace(config, model=replace(config.model, start=model))

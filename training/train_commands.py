@@ -1,10 +1,15 @@
 """`cpd train RECIPE`: video/text pairs -> a model bundle."""
 
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from training.run import RunRequest
 
 EXIT_INTERRUPTED = 130
 
@@ -59,8 +64,9 @@ def train_command(
     from training.recipes import find_recipe
     from training.settings import apply_settings, setting_lines
 
-    chosen = [f"model.start={json.dumps(model)}"] if model else []
-    config = apply_settings(find_recipe(recipe)(), [*chosen, *(settings or [])])
+    changes = [f"model.start={model}"] if model else []
+    changes += settings or []
+    config = apply_settings(find_recipe(recipe)(), changes)
     if show:
         typer.echo("\n".join(setting_lines(config)))
         return
@@ -80,7 +86,7 @@ def train_command(
         device=device,
     )
     console = Console(stderr=True)
-    result = run_training(request, console=console)
+    result = run_training(request, console=console, command=_as_typed(request, changes))
     if as_json:
         bundle = None if result.bundle is None else str(result.bundle)
         typer.echo(json.dumps({"bundle": bundle, "step": result.step, **result.figures}, indent=2))
@@ -88,3 +94,21 @@ def train_command(
         typer.echo(f"{result.bundle} holds the model; search with it by --model {result.bundle}")
     if result.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _as_typed(request: "RunRequest", changes: Sequence[str]) -> str:
+    """A command that starts this run; with --resume it goes on with it."""
+    words = ["cpd", "train", request.config.recipe]
+    named = {
+        "--pairs": request.pairs,
+        "--val": request.val,
+        "--out": request.out,
+        "--max-steps": request.max_steps,
+    }
+    for option, value in named.items():
+        words += [] if value is None else [option, str(value)]
+    for change in changes:
+        words += ["--set", change]
+    if request.device != "auto":
+        words += ["--device", request.device]
+    return shlex.join(words)
