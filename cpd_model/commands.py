@@ -153,18 +153,17 @@ def convert_command(
     """Make a model of the checkpoint that CPD's authors published, or that their code wrote."""
     from dataclasses import asdict
 
-    from cpd_model.convert import PADDING_NOTE, convert_authors
+    from cpd_model.convert import convert_authors
 
     made = convert_authors(checkpoint, folder, tokenizer=tokenizer, on_message=_tell())
     if as_json:
-        _print_json(asdict(made) | {"folder": str(made.folder), "notes": [PADDING_NOTE]})
+        _print_json(asdict(made) | {"folder": str(made.folder)})
         return
     pairs = "" if made.num_pairs is None else f", trained on {made.num_pairs:,} pairs"
     _print(
         f"{made.folder} holds a ResNet3D-{made.depth} (shortcut {made.shortcut}) and a DistilBERT "
         f"in {made.embed_dim} dimensions{pairs}; tokenizer: {made.tokenizer}"
     )
-    _print(f"Note: {PADDING_NOTE}")
 
 
 def _facts_table(description: "ModelDescription") -> "Table":

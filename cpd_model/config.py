@@ -108,8 +108,12 @@ class TextOptions:
     """Longer texts are cut here; special tokens count."""
 
     projection: TextProjection = "mlp"
-    """`mlp`: Linear, BatchNorm, ReLU, Linear, as in the paper; `linear`: one linear map, which starts
-    as the identity where the widths agree; `none`: the mean token itself."""
+    """`mlp`: Linear, BatchNorm, ReLU, Linear, as in the paper; `linear`: one linear map, at first
+    the identity where the widths agree; `none`: the mean token itself."""
+
+    attends_padding: bool = False
+    """Pad every text to `max_tokens` and let the encoder attend to the padding, as the authors'
+    code does; the mean is over the text's own tokens either way."""
 
     hidden_dim: int = 512
     """Width of the MLP's hidden layer; unused by the others."""

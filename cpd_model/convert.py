@@ -6,14 +6,11 @@
     text_emb.*           text_tower.projection.*   Linear 768 -> 512, BatchNorm, ReLU, Linear -> 256
     vis_memory, text_memory, Z_v, Z_t              left out: they belong to the training pairs
 
-The towers and heads compute what theirs do. What reaches them differs in two ways.
-
-- Padding: the authors fill every text with zeros up to 64 tokens and call DistilBERT without an
-  attention mask, so that its tokens attend to the filling, also in stage II of training. Here they
-  do not, and an embedding does not depend on what a text was batched with. A text of exactly 64
-  tokens has the same embedding; off a longer one the authors cut the closing [SEP].
-- Frames: the authors take eight of 32 frames from the first to the last, 31/7 apart; here they are
-  the middles of eight equal parts.
+The towers and heads compute what theirs do, padding included: the authors fill every text with
+zeros up to 64 tokens and call DistilBERT without an attention mask, in stage II of training too, so the
+bundle has `attends_padding`. What reaches the towers differs in two small ways: off a text longer
+than 64 tokens the authors cut the closing [SEP], and of the 32 frames that a clip spans they take
+eight from the first to the last, 31/7 apart, where ours are the middles of eight equal parts.
 """
 
 import re
@@ -56,11 +53,6 @@ _WORDS = "textual_encoder.embeddings.word_embeddings.weight"
 _POSITIONS = "textual_encoder.embeddings.position_embeddings.weight"
 _HEAD_WIDTH = 64
 """Values of one attention head in every published DistilBERT; no weight's shape tells it."""
-
-PADDING_NOTE = (
-    "The authors' code fills texts up to 64 tokens and lets DistilBERT attend to the filling; this "
-    "model does not, so embeddings of shorter texts differ from those of that code."
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +141,7 @@ def config_of(weights: Mapping[str, Tensor]) -> CPDConfig:
         text_options={
             "encoder": _distilbert(weights),
             "max_tokens": min(64, positions),
+            "attends_padding": True,
             "hidden_dim": _shape(weights, "text_emb.0.weight")[0],
         },
         embed_dim=_shape(weights, "vis_emb.weight")[0],

@@ -90,7 +90,7 @@ class FramesTower(nn.Module):
 
 
 def _projection(num_features: int, embed_dim: int, options: FramesOptions) -> nn.Module:
-    """(B, F) -> (B, D). Dropout keeps a head on frozen features from learning its pairs by heart."""
+    """(B, F) -> (B, D); dropout keeps a head on frozen features from learning pairs by heart."""
     if not options.hidden_dim:
         return nn.Sequential(nn.Dropout(options.input_dropout), nn.Linear(num_features, embed_dim))
     return nn.Sequential(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel
 
 from cpd_model.config import TextOptions
@@ -36,12 +37,20 @@ class TextTower(nn.Module):
                 f"without a text projection embed_dim must be the encoder's width {width}, "
                 f"got {embed_dim}"
             )
+        self.pad_to = options.max_tokens if options.attends_padding else 0
         self.projection = _projection(options, width, embed_dim)
 
     def pool(self, input_ids_BL: Tensor, attention_mask_BL: Tensor) -> Tensor:
         """The encoder's masked mean token (B, E), float32, before the projection."""
+        attended_BL = attention_mask_BL
+        if missing := max(0, self.pad_to - input_ids_BL.shape[1]):
+            # whatever stood where a text was padded, the authors' code has 0 there
+            input_ids_BL = F.pad(input_ids_BL * attention_mask_BL, (0, missing))
+            attention_mask_BL = F.pad(attention_mask_BL, (0, missing))
+        if self.pad_to:
+            attended_BL = torch.ones_like(attention_mask_BL)
         tokens_BLE = self.encoder(
-            input_ids=input_ids_BL, attention_mask=attention_mask_BL
+            input_ids=input_ids_BL, attention_mask=attended_BL
         ).last_hidden_state
         return masked_mean(tokens_BLE, attention_mask_BL)
 

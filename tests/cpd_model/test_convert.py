@@ -78,21 +78,25 @@ def test_the_bundle_gives_the_vectors_of_the_authors_network(
     torch.testing.assert_close(our_text_BD, text_BD, rtol=1e-5, atol=1e-6)
 
 
-def test_padding_changes_the_authors_text_vectors_and_not_ours(tmp_path: Path, words: str) -> None:
+@pytest.mark.parametrize("padded_to", [9, 20, 64])
+def test_a_short_text_attends_to_its_padding_as_with_the_authors(
+    padded_to: int, tmp_path: Path, words: str
+) -> None:
     network = small_authors(10)
     short_BL = torch.randint(4, 64, (2, 9))
     filled_BL = torch.nn.functional.pad(short_BL, (0, 55))
+    ours_BL = filled_BL[:, :padded_to]
 
     made = small_conversion(tmp_path, words)
     model = CPDModel.from_pretrained(made.folder).eval()
     with torch.inference_mode():
         clips_BCTHW = torch.zeros(2, 3, 1, 32, 32)
-        _, bare_BD = network(clips_BCTHW, short_BL)
+        _, alone_BD = network(clips_BCTHW, short_BL)
         _, attended_BD = network(clips_BCTHW, filled_BL)
-        ours_BD = model.encode_text(filled_BL, (filled_BL != 0).long())
+        ours_BD = model.encode_text(ours_BL, (ours_BL != 0).long())
 
-    torch.testing.assert_close(ours_BD, bare_BD, rtol=1e-5, atol=1e-6)
-    assert not torch.allclose(ours_BD, attended_BD, atol=1e-3)
+    torch.testing.assert_close(ours_BD, attended_BD, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(ours_BD, alone_BD, atol=1e-3)
 
 
 def test_the_published_checkpoint_has_a_place_for_each_of_its_weights() -> None:
@@ -104,7 +108,10 @@ def test_the_published_checkpoint_has_a_place_for_each_of_its_weights() -> None:
 
     fitted = fit_weights(used_weights(checkpoint), model)
 
-    assert config.to_dict() == CPDConfig.preset("cpd-r50").to_dict()
+    paper = CPDConfig.preset("cpd-r50").to_dict()
+    assert config.to_dict() == paper | {
+        "text_options": paper["text_options"] | {"attends_padding": True}
+    }
     assert len(fitted) == 49 + 49 * 5 + 100 + 2 + 9
     assert {name: value.shape for name, value in fitted.items()} == {
         name: value.shape for name, value in model.state_dict().items()
@@ -314,7 +321,6 @@ def test_the_command_says_what_it_found(tmp_path: Path, words: str) -> None:
 
     assert "ResNet3D-18 (shortcut B) and a DistilBERT in 16 dimensions" in said.stdout
     assert "trained on 5 pairs" in said.stdout
-    assert "Note: The authors' code fills texts" in said.stdout
     facts = json.loads(again.stdout)
     assert facts["depth"] == 18
     assert facts["num_pairs"] == 5

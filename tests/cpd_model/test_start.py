@@ -25,7 +25,7 @@ from cpd_model.start import (
     start_text_tower,
 )
 
-FINGERPRINT = "89339d851c2ac084c8017b87518476faab5c47b6bb3c8a29bfea6b042191d812"
+FINGERPRINT = "b2f95242a13261863f6eb59fd0406d88cab52068e814e103ce8699f3c4621c2f"
 
 # of "A man is playing a guitar." and its cosine with "Someone plays an instrument.", by
 # sentence-transformers 6.2 on the same package
