@@ -4,8 +4,7 @@ This module only puts the parts together; each part knows its own job.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +93,9 @@ def run_training(request: RunRequest, *, console: Console, command: str) -> RunR
     if processes.first:
         folder.check(resume=request.resume)
     told = console if processes.first else Console(quiet=True)
-    with process_group(processes, device=device), stop_signals() as wish:
+    with process_group(processes, device=device):
         run = _Run(request, processes, device=device, console=told, folder=folder)
-        return run.go(wish, command)
+        return run.go(command)
 
 
 class _Run:
@@ -119,45 +118,29 @@ class _Run:
         self._folder = folder
         self._started = time.time()
 
-    def go(self, wish: StopWish, command: str) -> RunResult:
+    def go(self, command: str) -> RunResult:
         pairs = self._read_pairs()
         built = build_model(self._config.model, seed=self._config.seed, on_message=self._say)
         order = self._order(pairs)
         plan = self._plan(order)
-        streams = self._in_turn(
-            lambda: open_streams(
-                pairs, built, config=self._config, order=order, device=self._device, say=self._say
+        with closing(self._streams(pairs, built, order)) as streams:
+            state = self._state(built, pairs)
+            checkpoints = CheckpointFolder(
+                self._folder.checkpoints,
+                identity=identity_of(self._config, built, pairs, max_steps=self._request.max_steps),
+                keep=self._config.keep_checkpoints,
             )
-        )
-        state = self._state(built, pairs)
-        checkpoints = CheckpointFolder(
-            self._folder.checkpoints,
-            identity=identity_of(self._config, built, pairs, max_steps=self._request.max_steps),
-            keep=self._config.keep_checkpoints,
-        )
-        if self._request.resume and checkpoints.load_newest(state):
-            self._say(f"going on after step {state.step} of {plan.total_steps}")
-        budget = predict(
-            state.towers,
-            self._config,
-            num_items=len(pairs.train),
-            local_pairs=self._config.data.batch_size // self._processes.world_size,
-        )
-        self._say(budget.sentence())
-        record = first_record(
-            self._request.config, pairs, plan=plan, device=self._device, command=command
-        )
-        record = settled_record(self._folder.read(), record, expected_bytes=budget.total)
-        self._write(record)
-        forget_peak(state.towers)
-        figures = self._train(state, streams, plan=plan, checkpoints=checkpoints, wish=wish)
-        record["seconds"] += time.time() - self._started
-        record["memory"]["peak_bytes"] = peak_bytes(state.towers)
-        record["steps"] = state.step
-        self._say(
-            f"memory at most {megabytes(record['memory']['peak_bytes'])}, "
-            f"expected {megabytes(budget.total)}"
-        )
+            if self._request.resume and checkpoints.load_newest(state):
+                self._say(f"going on after step {state.step} of {plan.total_steps}")
+            now = first_record(self._config, pairs, plan=plan, device=self._device, command=command)
+            record = settled_record(
+                self._folder.read(), now, expected_bytes=self._predict(state, pairs)
+            )
+            self._write(record)
+            # before this, nothing needs saving: features that were computed stay in their cache
+            with stop_signals() as wish:
+                figures = self._train(state, streams, plan=plan, checkpoints=checkpoints, wish=wish)
+        self._settle(record, state)
         if state.step < plan.total_steps:
             self._write(record)
             self._say(f"stopped after step {state.step}, saved; go on with: {command} --resume")
@@ -171,6 +154,29 @@ class _Run:
         wait_for_all()
         return RunResult(
             bundle=self._folder.bundle, step=state.step, figures=figures, interrupted=False
+        )
+
+    def _predict(self, state: TrainState, pairs: RunPairs) -> int:
+        """Bytes that a step will take, told to the person."""
+        budget = predict(
+            state.towers,
+            self._config,
+            num_items=len(pairs.train),
+            local_pairs=self._config.data.batch_size // self._processes.world_size,
+        )
+        self._say(budget.sentence())
+        forget_peak(state.towers)
+        return budget.total
+
+    def _settle(self, record: dict[str, Any], state: TrainState) -> None:
+        """Put into the record what is known once training stops."""
+        memory = record["memory"]
+        memory["peak_bytes"] = peak_bytes(state.towers)
+        record["steps"] = state.step
+        record["seconds"] += time.time() - self._started
+        self._say(
+            f"memory at most {megabytes(memory['peak_bytes'])}, "
+            f"expected {megabytes(memory['expected_bytes'])}"
         )
 
     def _read_pairs(self) -> RunPairs:
@@ -189,6 +195,12 @@ class _Run:
 
     def _order(self, pairs: RunPairs) -> BatchOrder:
         size, world = self._config.data.batch_size, self._processes.world_size
+        loss = self._config.loss
+        if loss.kind == "nce" and loss.num_negatives > len(pairs.train):
+            raise InputError(
+                f"loss.num_negatives {loss.num_negatives} is more than the {len(pairs.train)} "
+                f"pairs to draw from; lower it with --set loss.num_negatives={len(pairs.train)}"
+            )
         if size > len(pairs.train):
             raise InputError(
                 f"a batch of {size} needs as many pairs, and there are {len(pairs.train)}; "
@@ -246,7 +258,6 @@ class _Run:
         wish: StopWish,
     ) -> dict[str, Any]:
         with ExitStack() as stack:
-            stack.callback(streams.close)
             curves = None
             if self._processes.first:
                 self._folder.forget_metrics_after(state.step)
@@ -277,14 +288,16 @@ class _Run:
             judged_from_step=round(epochs * plan.steps_per_epoch),
         )
 
-    def _in_turn(self, make: Callable[[], Streams]) -> Streams:
+    def _streams(self, pairs: RunPairs, built: RunModel, order: BatchOrder) -> Streams:
         """The first process computes what the others then find in the cache."""
         if not self._processes.first:
             wait_for_all()
-        made = make()
+        streams = open_streams(
+            pairs, built, config=self._config, order=order, device=self._device, say=self._say
+        )
         if self._processes.first:
             wait_for_all()
-        return made
+        return streams
 
     def _write(self, record: dict[str, Any]) -> None:
         if self._processes.first:

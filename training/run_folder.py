@@ -15,6 +15,9 @@ from typing import Any
 from cpd_model.errors import InputError
 from training.checkpoint import write_file
 
+_BEFORE = {"videos", "banks"}
+"""What stands in a folder before its run is recorded."""
+
 
 class RunFolder:
     """Paths and small files of one run; a second process only reads."""
@@ -39,7 +42,7 @@ class RunFolder:
                 raise InputError(
                     f"there is no run in {self.folder} to go on with; start one without --resume"
                 )
-            if self.folder.exists() and any(self.folder.iterdir()):
+            if self.folder.exists() and {path.name for path in self.folder.iterdir()} - _BEFORE:
                 raise InputError(
                     f"{self.folder} is not empty and holds no run; choose another --out"
                 )

@@ -56,7 +56,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
             assert shared["losses"] == pytest.approx(losses, rel=1e-5)
             for name, value in alone.items():
                 if torch.is_tensor(value):
-                    torch.testing.assert_close(shared["state"][name], value, rtol=1e-4, atol=1e-6)
+                    torch.testing.assert_close(shared["state"][name], value, rtol=1e-3, atol=1e-5)
 
 
 def _config(kind, parts):
