@@ -63,7 +63,7 @@ def build_optimizer(
     Args:
         others: weights of the objective; never decayed.
     """
-    groups = []
+    groups: list[dict[str, Any]] = []
     for side in ("main", "text"):
         learning = [
             weight
@@ -79,7 +79,8 @@ def build_optimizer(
             {"params": decayed, "side": side, "weight_decay": choice.weight_decay},
             {"params": flat, "side": side, "weight_decay": 0.0},
         ]
-    groups.append({"params": list(others), "side": "main", "weight_decay": 0.0})
+    own = list(others)
+    groups.append({"params": own, "side": "main", "weight_decay": 0.0})
     groups = [group for group in groups if group["params"]]
     if choice.kind == "sgd":
         return torch.optim.SGD(groups, lr=choice.learning_rate, momentum=choice.momentum)

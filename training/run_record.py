@@ -60,8 +60,8 @@ def settled_record(
     memory = {"expected_bytes": expected_bytes, "peak_bytes": 0}
     if before is None:
         return {**now, "memory": memory}
-    kept = {key: before[key] for key in ("started", "command", "seconds") if key in before}
-    return {**now, **kept, "memory": memory}
+    kept = ("started", "command", "seconds")
+    return now | {key: before[key] for key in kept if key in before} | {"memory": memory}
 
 
 def identity_of(

@@ -29,12 +29,10 @@ def write_result(
     chosen = state.step if best is None else int(state.best["step"])
     recalls = {name: value for name, value in state.best.items() if name != "step"}
     figures = {**folder.last_metrics(), **recalls, "chosen_step": chosen}
-    record.update(
-        chosen_step=chosen, figures=figures, finished=True
-    )
+    record.update(chosen_step=chosen, figures=figures, finished=True)
     making = folder.bundle.with_name(f"{folder.bundle.name}.making")
     shutil.rmtree(making, ignore_errors=True)
-    record["bundle_fingerprint"] = save_bundle(model.eval(), built.processor, making)
+    record["bundle_fingerprint"] = save_bundle(model, built.processor, making)
     (making / "README.md").write_text(model_card(record, recalls), encoding="utf-8")
     making.rename(folder.bundle)
     folder.write(record)

@@ -7,7 +7,7 @@ from cpd_model.errors import InputError
 from training.batch import BatchOrder, PairStream
 from training.clips import ClipPairs
 from training.config import RunConfig
-from training.features import feature_pairs
+from training.features import FeaturePairs, feature_pairs
 from training.pair import Pair
 from training.run_model import RunModel
 from training.run_pairs import RunPairs
@@ -53,7 +53,7 @@ def open_streams(
     steps = order.steps_per_epoch
     progress = _FeatureProgress(say)
 
-    def stream(chosen: list[Pair], chosen_order: BatchOrder):
+    def stream(chosen: list[Pair], chosen_order: BatchOrder) -> FeaturePairs:
         return feature_pairs(
             chosen,
             built.model,

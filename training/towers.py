@@ -117,13 +117,12 @@ def _recompute_activations(model: CPDModel) -> None:
     """Let the blocks of both towers compute their activations again in the backward pass."""
     tower = model.video_tower
     stages = ("layer1", "layer2", "layer3", "layer4")
-    if isinstance(tower, FramesTower):
-        blocks = [tower.backbone]
-    else:
+    blocks: list[nn.Module] = [tower]
+    if not isinstance(tower, FramesTower):
         blocks = [block for name in stages for block in tower.get_submodule(name).children()]
     for block in [*blocks, *encoder_layers(model.text_tower.encoder)]:
         # the instance's own forward, so that the names of the weights stay
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 @contextmanager
