@@ -261,6 +261,21 @@ _TINY_TEXT = {
     "max_tokens": 16,
     "hidden_dim": 16,
 }
+_WORDS_TEXT = {
+    "encoder": {
+        "model_type": "bert",
+        "vocab_size": 18,
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "max_position_embeddings": 16,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    },
+    "max_tokens": 8,
+    "hidden_dim": 64,
+}
 _TINY_CLIP = {"embed_dim": 8, "num_frames": 4, "frame_size": 32, "short_side": 32}
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -283,5 +298,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "span_seconds": None,
         **_TINY_CLIP,
     },
+    "synthetic": {
+        "video_tower": "resnet3d",
+        "video_options": {"depth": 10, "base_channels": 16, "shortcut": "B"},
+        "text_options": _WORDS_TEXT,
+        "embed_dim": 64,
+        "num_frames": 6,
+        "frame_size": 48,
+        "short_side": 48,
+        "span_seconds": None,
+    },
 }
-"""`cpd-r50` is the paper's configuration; the tiny ones run inside a unit test on a CPU."""
+"""`cpd-r50` is the paper's configuration; the tiny ones run inside a unit test on a CPU; `synthetic`
+is for small generated clips whose captions have 14 words in all, a token each."""

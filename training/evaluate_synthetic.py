@@ -112,7 +112,7 @@ def _embed_clips(
 ) -> Tensor:
     chunks = []
     for start in range(0, len(scenes), _CHUNK):
-        clips_BTSSC = _test_clips(
+        clips_BTSSC = held_back_clips(
             processor, scenes, range(start, min(start + _CHUNK, len(scenes))), seed
         )
         chunks.append(
@@ -121,7 +121,9 @@ def _embed_clips(
     return torch.cat(chunks)
 
 
-def _test_clips(processor: CPDProcessor, scenes: Sequence[Scene], rows: range, seed: int) -> Frames:
+def held_back_clips(
+    processor: CPDProcessor, scenes: Sequence[Scene], rows: range, seed: int
+) -> Frames:
     """Clips (B, T, S, S, 3) of rows of a test: the same every time, none of them trained on."""
     spec = processor.clip_spec
     return draw_clips(

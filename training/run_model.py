@@ -23,6 +23,9 @@ OnMessage = Callable[[str], None]
 TINY = "tiny-"
 """Presets of this kind bring a tokenizer of their own."""
 
+SYNTHETIC = "synthetic"
+"""So does this one: the words of the generated captions."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunModel:
@@ -101,6 +104,7 @@ def _from_start(choice: ModelChoice, *, seed: int, on_message: OnMessage) -> Run
 def _from_preset(choice: ModelChoice, *, seed: int, on_message: OnMessage) -> RunModel:
     from cpd_model.config import PRESETS
     from cpd_model.testing import tiny_tokenizer
+    from training.synthetic import synthetic_tokenizer
 
     if choice.preset not in PRESETS:
         raise InputError(
@@ -117,6 +121,8 @@ def _from_preset(choice: ModelChoice, *, seed: int, on_message: OnMessage) -> Ru
         )
     elif choice.preset.startswith(TINY):
         tokenizer = tiny_tokenizer()
+    elif choice.preset == SYNTHETIC:
+        tokenizer = synthetic_tokenizer()
     if tokenizer is None:
         raise InputError(
             "a new model needs a tokenizer: set model.text_start to the folder or hub name of a "
