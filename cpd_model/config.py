@@ -309,5 +309,5 @@ PRESETS: dict[str, dict[str, Any]] = {
         "span_seconds": None,
     },
 }
-"""`cpd-r50` is the paper's configuration; the tiny ones run inside a unit test on a CPU; `synthetic`
-is for small generated clips whose captions have 14 words in all, a token each."""
+"""`cpd-r50` is the paper's configuration; the tiny ones run inside a unit test on a CPU;
+`synthetic` is for small generated clips whose captions have 14 words in all, a token each."""
