@@ -120,8 +120,8 @@ class _Run:
 
     def go(self, command: str) -> RunResult:
         pairs = self._read_pairs()
-        built = build_model(self._config.model, seed=self._config.seed, on_message=self._say)
         order = self._order(pairs)
+        built = build_model(self._config.model, seed=self._config.seed, on_message=self._say)
         plan = self._plan(order)
         with closing(self._streams(pairs, built, order)) as streams:
             state = self._state(built, pairs)
