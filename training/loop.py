@@ -27,7 +27,7 @@ from training.config import RunConfig
 from training.distributed import Processes, average, average_gradients
 from training.learners import set_rates
 from training.objective import Objective
-from training.schedule import learning_rate_factor, stage
+from training.schedule import learning_rate_factor, stage, text_learning_rate_factor
 from training.towers import PairTowers, unchanged_statistics
 from training.weight_average import WeightAverage
 
@@ -106,14 +106,8 @@ def train(
             runner = _runner(state.towers, plan.processes)
         batch = next(batches)
         wait_seconds = time.perf_counter() - started
-        factor = learning_rate_factor(
-            state.step,
-            config.optimizer,
-            steps_per_epoch=plan.steps_per_epoch,
-            total_steps=plan.total_steps,
-        )
-        rate = config.optimizer.learning_rate * factor
-        set_rates(state.optimizer, main=rate, text=config.curriculum.text_learning_rate * factor)
+        rate, text_rate = learning_rates(state.step, config, plan=plan)
+        set_rates(state.optimizer, main=rate, text=text_rate)
         loss, norm = train_step(state, runner, batch, config=config, processes=plan.processes)
         going_on = on_step(
             StepReport(
@@ -126,6 +120,19 @@ def train(
                 seconds=time.perf_counter() - started,
             )
         )
+
+
+def learning_rates(step: int, config: RunConfig, *, plan: Plan) -> tuple[float, float]:
+    """Rates of a step: of all but the text encoder, and of the text encoder in stage II."""
+    lengths = {"steps_per_epoch": plan.steps_per_epoch, "total_steps": plan.total_steps}
+    main = learning_rate_factor(step, config.optimizer, **lengths)
+    text = text_learning_rate_factor(
+        step, config.optimizer, unfreeze_epoch=config.curriculum.unfreeze_epoch, **lengths
+    )
+    return (
+        config.optimizer.learning_rate * main,
+        config.curriculum.text_learning_rate * text,
+    )
 
 
 def train_step(

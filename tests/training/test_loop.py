@@ -18,7 +18,8 @@ from training.batch import BatchOrder
 from training.checkpoint import CheckpointFolder
 from training.config import Curriculum, LossChoice, OptimizerChoice
 from training.learners import TEXT_ENCODER
-from training.loop import Plan
+from training.loop import Plan, learning_rates
+from training.recipes import kinetics210k
 
 KINDS = ("nce", "infonce", "sigmoid")
 
@@ -154,6 +155,17 @@ def test_text_learns_at_its_own_rate():
     run(state, stream, plan, config)
 
     assert_equal(_text_encoder(state), first)
+
+
+def test_the_papers_rates_at_its_turns():
+    """0.1 falls tenfold at epochs 100, 201 and 250; the text begins with 3e-5 at epoch 150."""
+    plan = Plan(steps_per_epoch=10, total_steps=3000)
+
+    rates = [learning_rates(epoch * 10, kinetics210k(), plan=plan) for epoch in (0, 100, 201, 250)]
+    _, text_rate = learning_rates(1500, kinetics210k(), plan=plan)
+
+    assert [rate for rate, _ in rates] == pytest.approx([0.1, 0.01, 1e-3, 1e-4])
+    assert text_rate == pytest.approx(3e-5)
 
 
 def test_only_the_last_layers_are_unfrozen_where_so_many_are_asked_for():
