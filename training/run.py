@@ -26,7 +26,7 @@ from training.distributed import (
 from training.learners import build_optimizer
 from training.loop import Plan, TrainState, train
 from training.memory_budget import forget_peak, megabytes, peak_bytes, predict
-from training.objective import build_objective
+from training.objective import Objective, build_objective
 from training.run_course import Course
 from training.run_folder import RunFolder
 from training.run_model import RunModel, build_model
@@ -123,8 +123,9 @@ class _Run:
         order = self._order(pairs)
         built = build_model(self._config.model, seed=self._config.seed, on_message=self._say)
         plan = self._plan(order)
+        objective = self._objective(built, pairs)
         with closing(self._streams(pairs, built, order)) as streams:
-            state = self._state(built, pairs)
+            state = self._state(built, objective)
             checkpoints = CheckpointFolder(
                 self._folder.checkpoints,
                 identity=identity_of(self._config, built, pairs, max_steps=self._request.max_steps),
@@ -195,12 +196,6 @@ class _Run:
 
     def _order(self, pairs: RunPairs) -> BatchOrder:
         size, world = self._config.data.batch_size, self._processes.world_size
-        loss = self._config.loss
-        if loss.kind == "nce" and loss.num_negatives > len(pairs.train):
-            raise InputError(
-                f"loss.num_negatives {loss.num_negatives} is more than the {len(pairs.train)} "
-                f"pairs to draw from; lower it with --set loss.num_negatives={len(pairs.train)}"
-            )
         if size > len(pairs.train):
             raise InputError(
                 f"a batch of {size} needs as many pairs, and there are {len(pairs.train)}; "
@@ -227,19 +222,23 @@ class _Run:
             steps_per_epoch=order.steps_per_epoch, total_steps=total, processes=self._processes
         )
 
-    def _state(self, built: RunModel, pairs: RunPairs) -> TrainState:
+    def _objective(self, built: RunModel, pairs: RunPairs) -> Objective:
+        loss = self._config.loss
+        return build_objective(
+            loss,
+            num_items=len(pairs.train),
+            embed_dim=built.model.cpd_config.embed_dim,
+            seed=self._config.seed,
+            device=self._device,
+            folder=self._folder.folder / "banks" if loss.bank_on_disk else None,
+            batch_size=self._config.data.batch_size,
+        )
+
+    def _state(self, built: RunModel, objective: Objective) -> TrainState:
         config = self._config
         model: torch.nn.Module = built.model
         model.to(self._device)
         towers = PairTowers(built.model, built.processor, config=config)
-        objective = build_objective(
-            config.loss,
-            num_items=len(pairs.train),
-            embed_dim=built.model.cpd_config.embed_dim,
-            seed=config.seed,
-            device=self._device,
-            folder=self._folder.folder / "banks" if config.loss.bank_on_disk else None,
-        )
         decay = config.optimizer.average_decay
         return TrainState(
             towers=towers,

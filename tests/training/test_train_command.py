@@ -116,7 +116,7 @@ def test_show_prints_lines_that_set_takes():
         (["smoke", "--resume"], "there is no run in .* to go on with"),
         (["smoke", "--pairs", "none.csv"], "no pairs at none.csv"),
         (["smoke", "--set", "data.batch_size=13"], "a batch of 13 needs as many pairs"),
-        (["smoke", "--set", "loss.num_negatives=13"], "13 is more than the 12 pairs to draw from"),
+        (["smoke", "--set", "loss.num_negatives=13"], "num_negatives is 13 and there are 12 pairs"),
         (["smoke", "--set", "model.preset=big"], "model.preset 'big' is unknown"),
         (["smoke", "--set", "model.preset=cpd-r50"], "a new model needs a tokenizer"),
         (["smoke", "--model", "nowhere"], "no model 'nowhere'"),
