@@ -83,6 +83,11 @@ class LossChoice:
     exclude_positive: bool = False
     """Whether a pair's own row may not be drawn as its negative; the authors let it."""
 
+    shared_negatives: bool = False
+    """One draw of K a step for the whole batch, not one for each pair as in the paper: a single
+    product, many times faster, and the same in the mean; but the errors of a draw are then those
+    of all pairs of a step. A positive is then excluded for none."""
+
     partition: Partition = "frozen"
     """Z: estimated from the first `partition_batches` and kept, or a running mean."""
 
