@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from cpd_model.config import CPDConfig
 from cpd_model.processor import CPDProcessor
+from index.media import read_media_clip
 from training.batch import BatchOrder
 from training.evaluate_synthetic import evaluate_synthetic
+from training.pairs import read_pairs
+from training.run_model import build_model
 from training.synthetic import (
     COLORS,
     SHAPES,
@@ -22,6 +25,9 @@ from training.synthetic import (
     synthetic_tokenizer,
     training_scenes,
 )
+from training.synthetic_files import write_synthetic
+from training.synthetic_recipe import synthetic
+from training.synthetic_run import SyntheticJudge, synthetic_pairs
 
 CANVAS = Canvas(num_frames=8, frame_size=48)
 scenes = st.sampled_from(all_scenes())
@@ -248,3 +254,38 @@ def test_asking_leaves_the_model_in_its_mode():
     evaluate_synthetic(model, processor(), clips_per_scene=1)
 
     assert model.training
+
+
+def test_written_pairs_are_read_as_anyones(tmp_path):
+    source = write_synthetic(tmp_path, Canvas(num_frames=2, frame_size=16), clips_per_scene=2)
+
+    pairs = read_pairs(source)
+    assert len(pairs) == 2 * 192
+    assert {pair.captions[0] for pair in pairs if pair.split == "val"} == {
+        scene.caption for scene in held_out_scenes()
+    }
+    shapes = {"num_frames": 2, "span_seconds": None, "place": 0.5, "short_side": 16}
+    assert read_media_clip(pairs[0].path, **shapes).shape == (2, 16, 16, 3)
+    assert not np.array_equal(*(read_media_clip(pair.path, **shapes) for pair in pairs[:2]))
+
+
+def test_the_judge_of_a_run_asks_about_held_out_scenes():
+    train, val = synthetic_pairs()
+    judge = SyntheticJudge(processor(), seed=0)
+
+    assert [pair.captions for pair in val] == [(scene.caption,) for scene in held_out_scenes()]
+    assert len({pair.place for pair in train + val}) == 192
+    assert judge.owners().tolist() == list(range(24))
+
+
+def test_the_recipe_has_a_model_and_words_of_its_own():
+    config = synthetic()
+    built = build_model(config.model, seed=0)
+
+    ids_BL, mask_BL = built.processor.texts([scene.caption for scene in all_scenes()])
+    spec = built.processor.clip_spec
+
+    assert ids_BL.max() < built.model.text_tower.encoder.config.vocab_size
+    assert mask_BL.all()
+    assert Canvas(num_frames=spec.num_frames, frame_size=spec.frame_size)
+    assert config.loss.num_negatives < len(training_scenes())
