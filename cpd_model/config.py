@@ -3,7 +3,7 @@
 One value holds everything that must match the weights. It is stored as `config.json` beside them.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 from transformers import PretrainedConfig
@@ -45,6 +45,13 @@ class FramesOptions:
 
     num_classes: int = 1000
     """Classes of the backbone's own classifier; rows of the label prior."""
+
+    feature_blocks: list[int] = field(default_factory=list)
+    """Blocks of the backbone, by number, whose mean outputs are features too."""
+
+    standardized: bool = False
+    """Bring each feature to mean 0 and deviation 1 before the learned head; training measures both
+    before its first step."""
 
     label_prior: bool = False
     """Embed a clip as the mixture of its likely classes' text embeddings (ConSE)."""

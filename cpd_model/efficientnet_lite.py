@@ -9,6 +9,7 @@ Axes: N frames, H height, W width, C channels, F features.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -99,6 +100,7 @@ class Block(nn.Module):
     def __init__(self, in_channels: int, stage: Stage) -> None:
         super().__init__()
         hidden = in_channels * stage.expansion
+        self.out_channels = stage.channels
         self.expands = stage.expansion != 1
         if self.expands:
             self._expand_conv: nn.Module = SameConv2d(in_channels, hidden, 1)
@@ -123,11 +125,22 @@ class Block(nn.Module):
 class EfficientNetLite(nn.Module):
     """Frames (N, 3, H, W) of any size -> features (N, F) after global average pooling.
 
+    The last convolution's means come first, then those of `feature_blocks`' outputs, which cost
+    nothing more: what the classifier has no use for was thrown away by the end (who acts, and
+    where), and earlier blocks still have it.
+
     The classifier over `num_classes` is a separate step (`classify`), so that a caller may keep the
     features and classify later, or not at all.
     """
 
-    def __init__(self, variant: str, *, num_classes: int = 1000) -> None:
+    def __init__(
+        self, variant: str, *, num_classes: int = 1000, feature_blocks: Sequence[int] = ()
+    ) -> None:
+        """Random weights.
+
+        Raises:
+            ValueError: there is no block of one of these numbers, or one comes twice.
+        """
         super().__init__()
         self.variant = VARIANTS[variant]
         channels = self.variant.stem_channels
@@ -144,13 +157,28 @@ class EfficientNetLite(nn.Module):
         self._conv_head: nn.Module = SameConv2d(channels, self.variant.num_features, 1)
         self._bn1: nn.Module = _batch_norm(self.variant.num_features)
         self._fc = nn.Linear(self.variant.num_features, num_classes)
+        if len(set(feature_blocks) & set(range(len(blocks)))) != len(feature_blocks):
+            raise ValueError(
+                f"feature_blocks must be different numbers from 0 to {len(blocks) - 1}, "
+                f"got {list(feature_blocks)}"
+            )
+        self.feature_blocks = tuple(feature_blocks)
+        self.num_features = self.variant.num_features + sum(
+            blocks[index].out_channels for index in feature_blocks
+        )
+        """F, features of a frame."""
 
     def forward(self, images_NCHW: Tensor) -> Tensor:
         x_NCHW = F.relu6(self._bn0(self._conv_stem(images_NCHW)), inplace=True)
-        for block in self._blocks:
+        means = {}
+        for index, block in enumerate(self._blocks):
             x_NCHW = block(x_NCHW)
+            if index in self.feature_blocks:
+                means[index] = x_NCHW.mean(dim=(2, 3))
         x_NCHW = F.relu6(self._bn1(self._conv_head(x_NCHW)), inplace=True)
-        return x_NCHW.mean(dim=(2, 3))
+        return torch.cat(
+            [x_NCHW.mean(dim=(2, 3)), *(means[index] for index in self.feature_blocks)], dim=1
+        )
 
     def feature_weights(self) -> dict[str, Tensor]:
         """All tensors that a feature depends on, by name: what the classifier has is left out."""
@@ -162,7 +190,7 @@ class EfficientNetLite(nn.Module):
 
     def classify(self, features_NF: Tensor) -> Tensor:
         """Logits (..., num_classes) of features (..., F)."""
-        logits: Tensor = self._fc(features_NF)
+        logits: Tensor = self._fc(features_NF[..., : self.variant.num_features])
         return logits
 
 

@@ -25,8 +25,12 @@ class FramesTower(nn.Module):
 
     def __init__(self, options: FramesOptions, *, embed_dim: int, num_frames: int) -> None:
         super().__init__()
-        self.backbone = EfficientNetLite(options.backbone, num_classes=options.num_classes)
-        self.num_features = self.backbone.variant.num_features
+        self.backbone = EfficientNetLite(
+            options.backbone,
+            num_classes=options.num_classes,
+            feature_blocks=options.feature_blocks,
+        )
+        self.num_features = self.backbone.num_features
         self.prior = (
             LabelPrior(
                 options.num_classes,
@@ -47,6 +51,7 @@ class FramesTower(nn.Module):
             if options.projection and options.temporal == "transformer"
             else None
         )
+        self.scale = FeatureScale(self.num_features) if options.standardized else None
         self.projection = (
             _projection(self.num_features, embed_dim, options) if options.projection else None
         )
@@ -83,6 +88,8 @@ class FramesTower(nn.Module):
         return features_BTF
 
     def _join(self, features_BTF: Tensor) -> Tensor:
+        if self.scale is not None:
+            features_BTF = self.scale(features_BTF)
         if self.temporal is None:
             return features_BTF.mean(dim=1)
         joined_BF: Tensor = self.temporal(features_BTF)
@@ -100,6 +107,31 @@ def _projection(num_features: int, embed_dim: int, options: FramesOptions) -> nn
         nn.Dropout(options.hidden_dropout),
         nn.Linear(options.hidden_dim, embed_dim),
     )
+
+
+class FeatureScale(nn.Module):
+    """Each feature (..., F) to mean 0 and deviation 1, as `measure` found them; no weights."""
+
+    SMALLEST_DEVIATION = 1e-3
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean_F", torch.zeros(num_features))
+        self.register_buffer("deviation_F", torch.ones(num_features))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return (features - self.get_buffer("mean_F")) / self.get_buffer("deviation_F")
+
+    @torch.no_grad()
+    def measure(self, features_NF: Tensor) -> None:
+        """Take mean and deviation of these features (N, F); N >= 2.
+
+        They are rounded to half precision, so that a bundle may be stored in it.
+        """
+        mean_F, deviation_F = features_NF.double().mean(dim=0), features_NF.double().std(dim=0)
+        smallest = self.SMALLEST_DEVIATION
+        self.get_buffer("mean_F").copy_(mean_F.half())
+        self.get_buffer("deviation_F").copy_(deviation_F.clamp(min=smallest).half())
 
 
 class LabelPrior(nn.Module):

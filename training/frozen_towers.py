@@ -80,7 +80,7 @@ class FrozenTowers:
     @property
     def num_features(self) -> int:
         """F, features of a frame."""
-        return self._backbone.variant.num_features
+        return self._backbone.num_features
 
     def frame_cache(self, *, mirrored: bool) -> RowCache:
         """Where features of these frames are kept, T as the model's clips have it."""
@@ -139,6 +139,7 @@ class FrozenTowers:
                 "version": VERSION,
                 "weights": _hash_tensors(self._backbone.feature_weights()),
                 "backbone": self._model.cpd_config.video_options["backbone"],
+                "blocks": list(self._backbone.feature_blocks),
                 "frames": [spec.frame_size, spec.resize, spec.short_side],
                 "values": [self._processor.image_mean, self._processor.image_std],
             }

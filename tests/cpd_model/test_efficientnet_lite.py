@@ -119,3 +119,32 @@ def test_each_frame_is_looked_at_alone() -> None:
         alone = torch.cat([network(image[None]) for image in images_NCHW])
 
     torch.testing.assert_close(together, alone)
+
+
+def test_blocks_add_their_mean_outputs_and_the_classifier_does_not_see_them() -> None:
+    torch.manual_seed(0)
+    plain = EfficientNetLite("efficientnet-lite-tiny", num_classes=12).eval()
+    randomise(plain)
+    wide = EfficientNetLite("efficientnet-lite-tiny", num_classes=12, feature_blocks=[6, 2]).eval()
+    wide.load_state_dict(plain.state_dict())
+    outputs = {}
+    for index in (2, 6):
+        wide._blocks[index].register_forward_hook(
+            lambda _module, _inputs, output, index=index: outputs.update({index: output})
+        )
+    images_NCHW = torch.randn(3, 3, 32, 32)
+
+    with torch.inference_mode():
+        features_NF = wide(images_NCHW)
+        plain_NF = plain(images_NCHW)
+
+    means = [outputs[index].mean(dim=(2, 3)) for index in (6, 2)]
+    torch.testing.assert_close(features_NF, torch.cat([plain_NF, *means], dim=1))
+    torch.testing.assert_close(wide.classify(features_NF), plain.classify(plain_NF))
+    assert features_NF.shape == (3, wide.num_features)
+
+
+@pytest.mark.parametrize("blocks", [[99], [-1], [3, 3]])
+def test_a_block_that_is_not_there_is_refused(blocks: list[int]) -> None:
+    with pytest.raises(ValueError, match="feature_blocks must be different numbers from 0 to"):
+        EfficientNetLite("efficientnet-lite-tiny", feature_blocks=blocks)

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from cpd_model.config import FramesOptions
-from cpd_model.frames import FramesTower, LabelPrior, TemporalTransformer
+from cpd_model.frames import FeatureScale, FramesTower, LabelPrior, TemporalTransformer
 
 HEADS: dict[str, dict[str, Any]] = {
     "prior": {"label_prior": True, "projection": False},
     "mean": {},
     "transformer": {"temporal": "transformer", "num_layers": 1, "num_heads": 2},
     "both": {"label_prior": True},
+    "scaled": {"standardized": True, "feature_blocks": [6, 2]},
     "hidden": {"hidden_dim": 6, "input_dropout": 0.5, "hidden_dropout": 0.5},
 }
 
@@ -115,3 +116,16 @@ def test_the_transformer_refuses_a_clip_of_another_length() -> None:
 
     with pytest.raises(ValueError, match="clips must have 4 frames, got 5"):
         network(torch.randn(1, 5, 8))
+
+
+def test_measured_features_have_mean_0_and_deviation_1_and_constants_stay_finite() -> None:
+    features_NF = torch.randn(500, 3) * torch.tensor([1.0, 30.0, 0.0]) + torch.tensor([0, 5, 2.0])
+    scale = FeatureScale(3)
+    torch.testing.assert_close(scale(features_NF), features_NF)
+
+    scale.measure(features_NF)
+
+    scaled_NF = scale(features_NF)
+    torch.testing.assert_close(scaled_NF.mean(dim=0), torch.zeros(3), atol=5e-3, rtol=0)
+    torch.testing.assert_close(scaled_NF.std(dim=0)[:2], torch.ones(2), atol=5e-3, rtol=0)
+    assert scaled_NF[:, 2].tolist() == [0.0] * 500

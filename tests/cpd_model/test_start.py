@@ -25,7 +25,7 @@ from cpd_model.start import (
     start_text_tower,
 )
 
-FINGERPRINT = "b2f95242a13261863f6eb59fd0406d88cab52068e814e103ce8699f3c4621c2f"
+FINGERPRINT = "9684b908644ab1af177a3f948de8ba043e11ce5c57739ae65e83d04c1fe977e9"
 
 # of "A man is playing a guitar." and its cosine with "Someone plays an instrument.", by
 # sentence-transformers 6.2 on the same package
