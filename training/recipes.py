@@ -15,6 +15,7 @@ from training.config import (
     OptimizerChoice,
     RunConfig,
 )
+from training.synthetic_recipe import synthetic
 
 
 def kinetics210k() -> RunConfig:
@@ -66,13 +67,20 @@ def base() -> RunConfig:
         model=ModelChoice(
             start="cpd-start",
             changes={
-                "video_options": {"projection": True, "hidden_dim": 2048},
+                "video_options": {
+                    "projection": True,
+                    "feature_blocks": [20, 19, 15, 11],
+                    "standardized": True,
+                    "hidden_dim": 2048,
+                    "input_dropout": 0.3,
+                    "hidden_dropout": 0.7,
+                },
                 "text_options": {"projection": "linear"},
             },
             train_backbone=False,
             features=True,
         ),
-        data=DataChoice(batch_size=512, feature_views=2),
+        data=DataChoice(batch_size=1024),
         loss=LossChoice(kind="infonce", temperature=0.05),
         optimizer=OptimizerChoice(
             kind="adamw",
@@ -105,7 +113,7 @@ def smoke() -> RunConfig:
 
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
-    recipe.__name__: recipe for recipe in (kinetics210k, instagram300k, base, smoke)
+    recipe.__name__: recipe for recipe in (kinetics210k, instagram300k, base, synthetic, smoke)
 }
 """By the name that `cpd train` takes."""
 

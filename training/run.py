@@ -37,6 +37,7 @@ from training.run_result import write_result
 from training.run_streams import Streams, open_streams
 from training.smoke_videos import make_smoke_pairs
 from training.stop_signals import StopWish, stop_signals
+from training.synthetic_run import drawn_pairs
 from training.towers import PairTowers
 from training.weight_average import WeightAverage
 
@@ -182,6 +183,8 @@ class _Run:
 
     def _read_pairs(self) -> RunPairs:
         source = self._request.pairs
+        if source is None and self._config.recipe == "synthetic":
+            return drawn_pairs()
         if source is None:
             if self._config.recipe != "smoke":
                 raise InputError(

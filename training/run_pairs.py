@@ -60,10 +60,11 @@ def read_run_pairs(
             f"warning: {len(shared)} of {len(val)} videos of --val are learned from too, so its "
             f"figures will be too good: {names}{more}"
         )
-    return RunPairs(source.name, train, val, _fingerprint([*train, *val]))
+    return RunPairs(source.name, train, val, pairs_fingerprint([*train, *val]))
 
 
-def _fingerprint(pairs: Sequence[Pair]) -> str:
+def pairs_fingerprint(pairs: Sequence[Pair]) -> str:
+    """64 hex digits over ids and captions, in their order."""
     digest = hashlib.sha256()
     for pair in pairs:
         digest.update(json.dumps([pair.id, pair.captions]).encode() + b"\n")

@@ -13,6 +13,8 @@ from training.run_model import RunModel
 from training.run_pairs import RunPairs
 from training.run_recall import ClipJudge, FeatureJudge, Judge
 from training.schedule import stage
+from training.synthetic import SyntheticPairs
+from training.synthetic_run import DrawnPairs, SyntheticJudge
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ def open_streams(
     Raises:
         InputError: the settings contradict each other, or too few pairs can be read.
     """
+    if isinstance(pairs, DrawnPairs):
+        judge = SyntheticJudge(built.processor, seed=config.seed)
+        return Streams(SyntheticPairs(built.processor, order), judge)
     if not config.model.features:
         return _clip_streams(pairs, built, config=config, order=order, say=say)
     if config.model.train_backbone:

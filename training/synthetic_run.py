@@ -11,14 +11,20 @@ from torch import Tensor
 from cpd_model.processor import CPDProcessor
 from training.evaluate_synthetic import held_back_clips
 from training.pair import Pair
+from training.run_pairs import RunPairs, pairs_fingerprint
 from training.run_recall import CHUNK, TextJudge
 from training.synthetic import Scene, held_out_scenes, training_scenes
 from training.towers import PairTowers
 
 
-def synthetic_pairs() -> tuple[list[Pair], list[Pair]]:
-    """The training scenes and the held-out ones as pairs whose videos are files nowhere."""
-    return _pairs(training_scenes(), "train"), _pairs(held_out_scenes(), "val")
+class DrawnPairs(RunPairs):
+    """Pairs whose videos are drawn when they are needed, and are files nowhere."""
+
+
+def drawn_pairs() -> DrawnPairs:
+    """The training scenes, judged by those held out."""
+    train, val = _pairs(training_scenes(), "train"), _pairs(held_out_scenes(), "val")
+    return DrawnPairs("moving shapes", train, val, pairs_fingerprint([*train, *val]))
 
 
 class SyntheticJudge(TextJudge):

@@ -27,7 +27,7 @@ from training.synthetic import (
 )
 from training.synthetic_files import write_synthetic
 from training.synthetic_recipe import synthetic
-from training.synthetic_run import SyntheticJudge, synthetic_pairs
+from training.synthetic_run import SyntheticJudge, drawn_pairs
 
 CANVAS = Canvas(num_frames=8, frame_size=48)
 scenes = st.sampled_from(all_scenes())
@@ -270,7 +270,7 @@ def test_written_pairs_are_read_as_anyones(tmp_path):
 
 
 def test_the_judge_of_a_run_asks_about_held_out_scenes():
-    train, val = synthetic_pairs()
+    _, train, val, _ = drawn_pairs()
     judge = SyntheticJudge(processor(), seed=0)
 
     assert [pair.captions for pair in val] == [(scene.caption,) for scene in held_out_scenes()]
