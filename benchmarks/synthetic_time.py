@@ -1,0 +1,262 @@
+"""Does it learn time? Moving shapes whose captions differ by the order of events alone.
+
+python benchmarks/synthetic_time.py                     table of objectives, curricula, frame bags
+python benchmarks/synthetic_time.py --headline          the recipe `synthetic` as it is, one seed
+python benchmarks/synthetic_time.py --steps 20 --seeds 1 --dry-run
+
+The table takes 21 to 30 runs of about a minute of one core. One thread computes, so that runs
+beside other work are the same runs.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import mean, stdev
+
+import torch
+from results import markdown_table, record
+from torch import Tensor
+
+from cpd_model.bundle import open_model
+from cpd_model.config import CPDConfig
+from cpd_model.loading import find_model
+from cpd_model.model import CPDModel
+from cpd_model.processor import CPDProcessor
+from training.batch import Batch, BatchOrder
+from training.config import LossChoice, RunConfig
+from training.evaluate_synthetic import SyntheticResult, evaluate_synthetic
+from training.learners import build_optimizer
+from training.loop import Plan, TrainState, train
+from training.objective import build_objective
+from training.run_model import build_model
+from training.synthetic import SyntheticPairs, training_scenes
+from training.synthetic_recipe import synthetic
+from training.towers import PairTowers
+
+SMALL_CLIPS = {"num_frames": 6, "frame_size": 32, "short_side": 32}
+CLIPS_PER_SCENE = 20
+
+
+class FrameBag(CPDModel):
+    """The same network shown one frame at a time; a clip is the mean of its frames' features."""
+
+    def encode_video(self, clips_BCTHW: Tensor) -> Tensor:
+        batch, channels, frames, height, width = clips_BCTHW.shape
+        alone_NCHW = clips_BCTHW.transpose(1, 2).reshape(-1, channels, height, width)
+        features_NF = self.video_tower(alone_NCHW[:, :, None])
+        mean_BF = features_NF.view(batch, frames, -1).mean(dim=1)
+        unit: Tensor = torch.nn.functional.normalize(self.video_projection(mean_BF), dim=-1)
+        return unit
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of the table."""
+
+    name: str
+    change: Callable[[RunConfig], RunConfig]
+    bag: bool = False
+    sentences: bool = False
+    """Captions come from cpd-start's own text encoder, which stays frozen."""
+
+
+def with_loss(loss: LossChoice, unfreeze: float) -> Callable[[RunConfig], RunConfig]:
+    """The recipe with another objective, and stage II after this share of the run."""
+
+    def change(config: RunConfig) -> RunConfig:
+        epoch = None if unfreeze >= 1 else unfreeze * config.epochs
+        return replace(
+            config, loss=loss, curriculum=replace(config.curriculum, unfreeze_epoch=epoch)
+        )
+
+    return change
+
+
+NCE = synthetic().loss
+INFONCE = LossChoice(kind="infonce", temperature=0.07)
+SIGMOID = LossChoice(kind="sigmoid", temperature=0.1)
+VARIANTS = [
+    Variant("NCE, banks; text learns at once", with_loss(NCE, 0)),
+    Variant("NCE, banks; text frozen for half", with_loss(NCE, 0.5)),
+    Variant("InfoNCE; text learns at once", with_loss(INFONCE, 0)),
+    Variant("InfoNCE; text frozen for half", with_loss(INFONCE, 0.5)),
+    Variant("sigmoid; text learns at once", with_loss(SIGMOID, 0)),
+    Variant("sigmoid; text frozen for half", with_loss(SIGMOID, 0.5)),
+    Variant("InfoNCE; random text never learns", with_loss(INFONCE, 1)),
+    Variant("InfoNCE; MiniLM, never learns", with_loss(INFONCE, 1), sentences=True),
+    Variant("frame bag, InfoNCE; text learns at once", with_loss(INFONCE, 0), bag=True),
+]
+
+
+def main() -> None:
+    """Measure and record."""
+    options = _options()
+    torch.set_num_threads(options.threads)
+    if options.headline:
+        title, text = "Time order: the recipe `synthetic`", _headline(options)
+    else:
+        title, text = "Time order: objectives, curriculum, frame bag", _table(options)
+    record(title, text, **({"results": None} if options.dry_run else {}))
+
+
+def _table(options: argparse.Namespace) -> str:
+    rows, seconds = [], []
+    for variant in VARIANTS:
+        if options.only and options.only not in variant.name:
+            continue
+        results = []
+        for seed in range(options.seeds):
+            config = _of_length(synthetic(), options.steps or 200, seed)
+            config = replace(
+                config, model=replace(config.model, changes={**config.model.changes, **SMALL_CLIPS})
+            )
+            result, took = run(variant, variant.change(config))
+            _tell(f"{variant.name}, seed {seed}: {result} in {took:.0f} s of processor time")
+            results.append(result)
+            seconds.append(took)
+        rows.append(_row(variant.name, results))
+    about = (
+        f"{options.steps or 200} steps of 84 pairs, clips of 6 frames of 32x32 pixels, "
+        f"{options.seeds} seeds (mean +- standard deviation); a run took {min(seconds):.0f} to "
+        f"{max(seconds):.0f} s of processor time on one thread. {_protocol()}"
+    )
+    return f"{about}\n\n{markdown_table(_HEADER, rows)}\n\n{_CHANCE}"
+
+
+def _headline(options: argparse.Namespace) -> str:
+    config = synthetic()
+    if options.steps:
+        config = _of_length(config, options.steps, config.seed)
+    started = time.perf_counter()
+    result, took = run(Variant("", lambda config: config), config)
+    wall = time.perf_counter() - started
+    steps = round(config.epochs * 2)
+    about = (
+        f"{steps} steps of {config.data.batch_size} pairs from random weights in {wall:.0f} s "
+        f"({took:.0f} s of processor time, {options.threads} threads). {_protocol()}"
+    )
+    return f"{about}\n\n{markdown_table(_HEADER, [_row('recipe `synthetic`', [result])])}"
+
+
+_HEADER = ["", "R@1 of 192", "time order", "word order", "colour", "shape", "both ways"]
+_CHANCE = (
+    "Chance: R@1 0.005, both orders 0.5, colour and shape 0.25, both ways 0.083. Time order asks "
+    "for the caption of the same frames in another order; word order for the two ways swapped, "
+    "which after a turn moves the corner, so that frames alone may tell it."
+)
+
+
+def _protocol() -> str:
+    return (
+        f"Held-out scenes: 24 of 192, {CLIPS_PER_SCENE} new clips each; all 192 captions compete."
+    )
+
+
+def _row(name: str, results: list[SyntheticResult]) -> list[str]:
+    columns = [
+        [getattr(result, figure) for result in results]
+        for figure in ("recall_at_1", "time_order", "word_order", "color", "shape", "ways")
+    ]
+    if len(results) == 1:
+        return [name, *(f"{values[0]:.3f}" for values in columns)]
+    return [name, *(f"{mean(values):.3f} +- {stdev(values):.3f}" for values in columns)]
+
+
+def _of_length(config: RunConfig, steps: int, seed: int) -> RunConfig:
+    """The recipe, shorter; the warm-up takes the same share."""
+    epochs = steps / 2
+    warmup = config.optimizer.warmup_epochs * min(1.0, 4 * epochs / config.epochs)
+    return replace(
+        config,
+        seed=seed,
+        epochs=epochs,
+        optimizer=replace(config.optimizer, warmup_epochs=warmup),
+    )
+
+
+def run(variant: Variant, config: RunConfig) -> tuple[SyntheticResult, float]:
+    """Train by the project's own loop; the figures, and seconds of processor time."""
+    started = time.process_time()
+    model, processor = _model(variant, config)
+    order = BatchOrder(
+        num_items=len(training_scenes()), batch_size=config.data.batch_size, seed=config.seed
+    )
+    stream = SyntheticPairs(processor, order)
+    towers = PairTowers(model, processor, config=config)
+    objective = build_objective(
+        config.loss,
+        num_items=order.num_items,
+        embed_dim=model.cpd_config.embed_dim,
+        seed=config.seed,
+        device="cpu",
+        folder=None,
+    )
+    state = TrainState(
+        towers=towers,
+        objective=objective,
+        optimizer=build_optimizer(model, objective.parameters(), config.optimizer),
+    )
+    total = round(config.epochs * order.steps_per_epoch)
+    batches: Iterator[Batch] = stream.batches(0, total)
+    if variant.sentences:
+        batches = _with_pooled_texts(batches, model, processor)
+    plan = Plan(steps_per_epoch=order.steps_per_epoch, total_steps=total)
+    train(state, batches, config, plan=plan, on_step=lambda report: True)
+    result = evaluate_synthetic(model, processor, clips_per_scene=CLIPS_PER_SCENE, seed=config.seed)
+    return result, time.process_time() - started
+
+
+def _model(variant: Variant, config: RunConfig) -> tuple[CPDModel, CPDProcessor]:
+    built = build_model(config.model, seed=config.seed)
+    if variant.bag:
+        bag = FrameBag(built.model.cpd_config)
+        bag.load_state_dict(built.model.state_dict())
+        return bag, built.processor
+    if not variant.sentences:
+        return built.model, built.processor
+    start, start_processor = open_model(find_model("cpd-start", on_message=_tell))
+    own = built.model.cpd_config
+    mixed = CPDConfig(
+        **{
+            **{name: getattr(own, name) for name in ("video_tower", "video_options", "embed_dim")},
+            **{name: getattr(own, name) for name in SMALL_CLIPS},
+            "span_seconds": None,
+            "text_options": {**start.cpd_config.text_options, "projection": "mlp"},
+        }
+    )
+    torch.manual_seed(config.seed)
+    model = CPDModel(mixed)
+    model.text_tower.encoder.load_state_dict(start.text_tower.encoder.state_dict())
+    return model, CPDProcessor.for_config(mixed, start_processor.tokenizer)
+
+
+def _with_pooled_texts(
+    batches: Iterator[Batch], model: CPDModel, processor: CPDProcessor
+) -> Iterator[Batch]:
+    """The same batches with the frozen text encoder's outputs, computed once."""
+    captions = [scene.caption for scene in training_scenes()]
+    with torch.no_grad():
+        pooled_NE = model.train(False).pool_text(*processor.texts(captions))
+    for batch in batches:
+        yield batch._replace(text=pooled_NE[batch.items_B])
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--headline", action="store_true")
+    parser.add_argument("--steps", type=int, help="of each run; the table's default is 200")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", help="variants whose name has this in it")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dry-run", action="store_true", help="print, do not append to RESULTS.md")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
