@@ -7,10 +7,10 @@
     vis_memory, text_memory, Z_v, Z_t              left out: they belong to the training pairs
 
 The towers and heads compute what theirs do, padding included: the authors fill every text with
-zeros up to 64 tokens and call DistilBERT without an attention mask, in stage II of training too, so the
-bundle has `attends_padding`. What reaches the towers differs in two small ways: off a text longer
-than 64 tokens the authors cut the closing [SEP], and of the 32 frames that a clip spans they take
-eight from the first to the last, 31/7 apart, where ours are the middles of eight equal parts.
+zeros up to 64 tokens and call DistilBERT without an attention mask, in stage II of training too, so
+the bundle has `attends_padding`. What reaches the towers differs in two small ways: off a text
+longer than 64 tokens the authors cut the closing [SEP], and of the 32 frames that a clip spans they
+take eight from the first to the last, 31/7 apart, where ours are the middles of eight equal parts.
 """
 
 import re
