@@ -84,9 +84,9 @@ class LossChoice:
     """Whether a pair's own row may not be drawn as its negative; the authors let it."""
 
     shared_negatives: bool = False
-    """One draw of K a step for the whole batch, not one for each pair as in the paper: a single
-    product, many times faster, and the same in the mean; but the errors of a draw are then those
-    of all pairs of a step. A positive is then excluded for none."""
+    """One draw of K a step for the whole batch, not one for each pair as the authors do: a single
+    product, several times faster, and the same in the mean; but a lucky or unlucky draw is then
+    that of all pairs of a step. It cannot be combined with `exclude_positive`."""
 
     partition: Partition = "frozen"
     """Z: estimated from the first `partition_batches` and kept, or a running mean."""

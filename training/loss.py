@@ -41,15 +41,15 @@ def nce_loss(
     Args:
         positive_B: cosine of each query with its own item.
         negatives_BK: cosines with the drawn items.
-        temperature: t > 0; 0.07 in the paper.
+        temperature: t > 0; 0.07 in the authors' code.
         num_items: N.
         log_partition: 0-d, log Z.
 
     Returns:
         0-d, mean over the B pairs.
 
-    Source: arXiv 2001.05691 (CPD), loss/NCECriterion.py of its authors; the form with Z and a
-    bank is Wu et al. 2018 (arXiv 1805.01978), the estimator Gutmann and Hyvarinen 2010.
+    Source: arXiv 2001.05691 (CPD), by loss/NCECriterion.py of its authors; with Z and a bank as
+    in Wu et al. 2018 (arXiv 1805.01978); the estimator is of Gutmann and Hyvarinen 2010.
     """
     with _no_autocast(positive_B):
         log_noise = math.log(negatives_BK.shape[1] / num_items)

@@ -107,7 +107,9 @@ class MemoryBank:
         Differentiable in the queries. Rows are read where they stand; only those of float16 or
         on another device are copied first, a part at a time.
         """
-        cosines_BK: Tensor = _Similarities.apply(queries_BD, self.rows_ND, items_BK)
+        cosines_BK: Tensor = _Similarities.apply(  # type: ignore[no-untyped-call]
+            queries_BD, self.rows_ND, items_BK
+        )
         return cosines_BK
 
     def shared_similarities(self, queries_BD: Tensor, items_K: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class LogPartition:
     Frozen after the first batches as the authors do, or a running mean. A batch's own estimate
     counts for its own loss, and is kept only by `commit`.
 
-    Source: Wu et al. 2018 (arXiv 1805.01978), section 3.2; the positive counts among the cosines
+    Source: Wu et al. 2018 (arXiv 1805.01978); the positive counts among the cosines
     as in the authors' models/cpd.py.
     """
 

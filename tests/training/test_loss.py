@@ -21,8 +21,8 @@ def cosines(batch, count, *, seed=0):
     return values[:, 0], values[:, 1:]
 
 
-def paper_nce(positive_B, negatives_BK, *, temperature, num_items, partition):
-    """As the paper and its authors' code write it: exp, a quotient, a logarithm; no epsilon."""
+def authors_nce(positive_B, negatives_BK, *, temperature, num_items, partition):
+    """As the authors' code writes it: exp, a quotient, a logarithm; without its epsilon."""
     noise = negatives_BK.shape[1] / num_items
     positive_B = torch.exp(positive_B / temperature) / partition
     negatives_BK = torch.exp(negatives_BK / temperature) / partition
@@ -33,7 +33,7 @@ def paper_nce(positive_B, negatives_BK, *, temperature, num_items, partition):
 
 @pytest.mark.parametrize("temperature", [0.05, 0.07, 1.0])
 @pytest.mark.parametrize("batch", [1, 4])
-def test_nce_is_the_formula_of_the_paper(temperature, batch):
+def test_nce_is_the_formula_of_the_authors(temperature, batch):
     positive_B, negatives_BK = cosines(batch, 7)
     partition = torch.tensor(31.0, dtype=torch.float64)
 
@@ -45,7 +45,7 @@ def test_nce_is_the_formula_of_the_paper(temperature, batch):
         log_partition=partition.log(),
     )
 
-    expected = paper_nce(
+    expected = authors_nce(
         positive_B, negatives_BK, temperature=temperature, num_items=50, partition=partition
     )
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
