@@ -109,7 +109,7 @@ def main() -> None:
 def _table(options: argparse.Namespace) -> str:
     chosen = [number for number, one in enumerate(VARIANTS) if (options.only or "") in one.name]
     tasks = [
-        (number, seed, options.steps or 200) for number in chosen for seed in range(options.seeds)
+        (number, seed, options.steps or 160) for number in chosen for seed in range(options.seeds)
     ]
     results: dict[int, list[SyntheticResult]] = {number: [] for number in chosen}
     seconds = []
@@ -123,10 +123,10 @@ def _table(options: argparse.Namespace) -> str:
             results[number].append(result)
             seconds.append(took)
     about = (
-        f"{options.steps or 200} steps of 84 pairs, clips of 6 frames of 32x32 pixels, "
+        f"{options.steps or 160} steps of 84 pairs, clips of 6 frames of 32x32 pixels, "
         f"{options.seeds} seeds (mean +- standard deviation), temperature 0.07 where none is "
-        f"named, sigmoid's own begins at 0.1; a run took {min(seconds):.0f} to {max(seconds):.0f} s of processor time on one "
-        f"thread. {_protocol()}"
+        f"named, sigmoid's own begins at 0.1; a run took {min(seconds):.0f} to "
+        f"{max(seconds):.0f} s of processor time on one thread. {_protocol()}"
     )
     rows = [_row(VARIANTS[number].name, results[number]) for number in chosen]
     return f"{about}\n\n{markdown_table(_HEADER, rows)}\n\n{_CHANCE}"
@@ -281,7 +281,7 @@ def _tell(message: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--headline", action="store_true")
-    parser.add_argument("--steps", type=int, help="of each run; the table's default is 200")
+    parser.add_argument("--steps", type=int, help="of each run; the table's default is 160")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="variants whose name has this in it")
     parser.add_argument("--jobs", type=int, default=1, help="runs of the table side by side")

@@ -11,7 +11,7 @@ from training.config import (
 
 
 def synthetic() -> RunConfig:
-    """Shapes that move, drawn by the run itself: 5 minutes on two cores, see docs/experiments.md.
+    """Shapes that move, drawn by the run itself; some 5 minutes on two cores.
 
     There are 168 pairs, one a scene, and each gets a new clip whenever it is seen. Both towers
     start at random, so the text encoder learns from the first step.
@@ -21,7 +21,7 @@ def synthetic() -> RunConfig:
         epochs=750.0,
         model=ModelChoice(preset="synthetic"),
         data=DataChoice(batch_size=84),
-        loss=LossChoice(kind="nce", temperature=0.07, num_negatives=128),
+        loss=LossChoice(kind="nce", temperature=0.12, num_negatives=128),
         optimizer=OptimizerChoice(
             kind="adamw",
             learning_rate=2e-3,
