@@ -138,7 +138,7 @@ class OptimizerChoice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curriculum:
-    """Stage I keeps the text encoder frozen, stage II lets it follow slowly (paper, section 3.3)."""
+    """Stage I keeps the text encoder frozen, stage II lets it follow slowly (paper, 3.3)."""
 
     unfreeze_epoch: float | None = 150.0
     """Where stage II begins; None: never, 0: at once."""
@@ -173,6 +173,9 @@ class RunConfig:
 
     compile: bool = False
     """torch.compile the video tower; minutes of start for a faster step on a GPU."""
+
+    round_weights: bool = False
+    """Round what was trained to half precision at the end, so that it can ship in half the bytes."""
 
     checkpoint_steps: int = 1000
     """Steps from one checkpoint to the next."""

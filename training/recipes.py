@@ -91,6 +91,7 @@ def base() -> RunConfig:
             warmup_epochs=1.0,
         ),
         curriculum=Curriculum(unfreeze_epoch=None),
+        round_weights=True,
         checkpoint_steps=500,
     )
 

@@ -3,7 +3,10 @@
 import shutil
 from typing import Any
 
+import torch
+
 from cpd_model.bundle import save_bundle
+from cpd_model.model import CPDModel
 from training.checkpoint import CheckpointFolder, result_weights
 from training.loop import TrainState
 from training.model_card import model_card
@@ -26,6 +29,8 @@ def write_result(
     best = checkpoints.load_best()
     model = built.model
     model.load_state_dict(result_weights(state) if best is None else best)
+    if record["settings"]["round_weights"]:
+        round_weights(model)
     chosen = state.step if best is None else int(state.best["step"])
     recalls = {name: value for name, value in state.best.items() if name != "step"}
     figures = {**folder.last_metrics(), **recalls, "chosen_step": chosen}
@@ -37,3 +42,11 @@ def write_result(
     making.rename(folder.bundle)
     folder.write(record)
     return figures
+
+
+@torch.no_grad()
+def round_weights(model: CPDModel) -> None:
+    """Round the weights that learn to half precision; what is frozen stays as it was."""
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.copy_(weight.half())

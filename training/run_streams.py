@@ -1,9 +1,13 @@
 """Where a run's batches come from, and who judges it: features or decoded clips."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
 
 from cpd_model.errors import InputError
+from cpd_model.frames import FramesTower
 from training.batch import BatchOrder, PairStream
 from training.clips import ClipPairs
 from training.config import RunConfig
@@ -15,6 +19,11 @@ from training.run_recall import ClipJudge, FeatureJudge, Judge
 from training.schedule import stage
 from training.synthetic import SyntheticPairs
 from training.synthetic_run import DrawnPairs, SyntheticJudge
+
+SCALE = "video_tower.scale.mean_F"
+"""A weight that is measured, not learned."""
+
+_CHUNK_PAIRS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,11 @@ def open_streams(
         judge = SyntheticJudge(built.processor, seed=config.seed)
         return Streams(SyntheticPairs(built.processor, order), judge)
     if not config.model.features:
+        if SCALE in built.new_weights:
+            raise InputError(
+                "a standardized head needs features whose scale is known before the first step: "
+                "set model.features=true, or video_options.standardized to false"
+            )
         return _clip_streams(pairs, built, config=config, order=order, say=say)
     if config.model.train_backbone:
         raise InputError(
@@ -58,12 +72,14 @@ def open_streams(
     steps = order.steps_per_epoch
     progress = _FeatureProgress(say)
 
-    def stream(chosen: list[Pair], chosen_order: BatchOrder) -> FeaturePairs:
+    def stream(
+        chosen: list[Pair], chosen_order: BatchOrder, chosen_config: RunConfig = config
+    ) -> FeaturePairs:
         return feature_pairs(
             chosen,
             built.model,
             built.processor,
-            config=config,
+            config=chosen_config,
             order=chosen_order,
             device=device,
             text_learns=lambda step: stage(step, config.curriculum, steps_per_epoch=steps) == "II",
@@ -72,10 +88,28 @@ def open_streams(
         )
 
     train = stream(pairs.train, order)
+    if SCALE in built.new_weights:
+        _measure_scale(built, train)
     if not pairs.val:
         return Streams(train, None)
     val_order = BatchOrder(num_items=len(pairs.val), batch_size=1, seed=config.seed)
-    return Streams(train, FeatureJudge(pairs.val, stream(pairs.val, val_order), built.processor))
+    plain = replace(config, data=replace(config.data, feature_views=1))
+    val = stream(pairs.val, val_order, plain)
+    return Streams(train, FeatureJudge(pairs.val, val, built.processor))
+
+
+def _measure_scale(built: RunModel, stream: FeaturePairs) -> None:
+    """Let the tower know mean and deviation of the clips' mean features."""
+    tower = built.model.video_tower
+    assert isinstance(tower, FramesTower)
+    assert tower.scale is not None
+    table = stream.table
+    readable = np.flatnonzero(table.readable())
+    means = [
+        table.features_of(readable[start : start + _CHUNK_PAIRS]).astype(np.float32).mean(axis=1)
+        for start in range(0, len(readable), _CHUNK_PAIRS)
+    ]
+    tower.scale.measure(torch.from_numpy(np.concatenate(means)))
 
 
 def _clip_streams(
