@@ -80,10 +80,10 @@ def evaluate_linear(
         for videos, views in ((split.train, choice.train_views), (split.test, choice.views))
     )
     learned = split.learned(taught.embeddings.keys())
-    classifier, l2, how = _fit(learned, taught, num_classes=len(split.class_names))
+    classifier, l2, how = fit_on_views(learned, taught, num_classes=len(split.class_names))
     failures = failures_of(split.rows, EmbeddedPool(reasons={**taught.reasons, **tested.reasons}))
     return ClassifierResult(
-        ranks_V=ranks_of_logits(_mean_logits(classifier, split.test, tested), split.test),
+        ranks_V=ranks_of_logits(mean_logits(classifier, split.test, tested), split.test),
         split=split,
         num_train_videos=len(learned),
         setting={
@@ -99,10 +99,10 @@ def evaluate_linear(
     )
 
 
-def _fit(
+def fit_on_views(
     videos: list[LabelledVideo], pool: EmbeddedPool, *, num_classes: int
 ) -> tuple[LinearClassifier, float, str]:
-    """The classifier, its L2, and how this was chosen in words."""
+    """The classifier of each video's views, its L2, and how this was chosen in words."""
     held = set(hold_back(videos))
     kept = [video for number, video in enumerate(videos) if number not in held]
     chosen, how = _L2_UNCHOSEN, "fixed, for no training video can be spared to choose it by"
@@ -112,7 +112,7 @@ def _fit(
         losses = {}
         for l2 in L2_CHOICES:
             tried = fit_linear(*_rows(kept, pool), num_classes=num_classes, l2=l2)
-            losses[l2] = log_loss(_mean_logits(tried, judges, pool), classes)
+            losses[l2] = log_loss(mean_logits(tried, judges, pool), classes)
         chosen = min(losses, key=lambda l2: losses[l2])
         how = f"chosen on {len(judges)} training videos held back by group"
     classifier = fit_linear(*_rows(videos, pool), num_classes=num_classes, l2=chosen)
@@ -126,7 +126,7 @@ def _rows(videos: Sequence[LabelledVideo], pool: EmbeddedPool) -> tuple[Vectors,
     return np.concatenate(views), classes
 
 
-def _mean_logits(
+def mean_logits(
     classifier: LinearClassifier, videos: Sequence[LabelledVideo], pool: EmbeddedPool
 ) -> NDArray[np.float64]:
     """Mean over the views of each video: (V, C), -inf where it failed."""
