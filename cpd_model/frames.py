@@ -1,9 +1,10 @@
 """The `frames` tower: a 2D backbone looks at each frame alone, then a head joins a clip's frames.
 
-The head is a label prior, a learned projection, or their sum:
+The head is a label prior, a learned projection, a temporal residual, or a sum of them:
 
     features (B, T, F) -> classifier -> softmax -> mean over T -> the K likeliest -> x prior (L, D)
     features (B, T, F) -> mean or transformer over T -> linear, or linear GELU linear (D)
+    features (B, T, F) -> linear -> transformer over T -> mean -> linear that starts at zero (D)
 
 The label prior is ConSE (Norouzi et al. 2014; for actions Objects2action, Jain et al. 2015): a clip
 is embedded as the mixture of the text embeddings of the classes that its frames show. It needs no
@@ -55,6 +56,17 @@ class FramesTower(nn.Module):
         self.projection = (
             _projection(self.num_features, embed_dim, options) if options.projection else None
         )
+        self.residual = (
+            TemporalResidual(
+                self.num_features,
+                embed_dim,
+                num_frames=num_frames,
+                num_layers=options.num_layers,
+                num_heads=options.num_heads,
+            )
+            if options.temporal == "residual"
+            else None
+        )
 
     def frame_features(self, frames_NCHW: Tensor) -> Tensor:
         """Features (N, F) of normalised frames (N, 3, H, W)."""
@@ -70,6 +82,8 @@ class FramesTower(nn.Module):
                 parts_BD.append(self.prior(self.backbone.classify(features_BTF)))
             if self.projection is not None:
                 parts_BD.append(self.projection(self._join(features_BTF)))
+            if self.residual is not None:
+                parts_BD.append(self.residual(self._scaled(features_BTF)))
             return torch.stack(parts_BD).sum(dim=0)
 
     def clip_features(self, clips_BCTHW: Tensor) -> Tensor:
@@ -87,9 +101,14 @@ class FramesTower(nn.Module):
         features_BTF: Tensor = self.frame_features(frames_NCHW).unflatten(0, (batch, frames))
         return features_BTF
 
+    def _scaled(self, features_BTF: Tensor) -> Tensor:
+        if self.scale is None:
+            return features_BTF
+        scaled_BTF: Tensor = self.scale(features_BTF)
+        return scaled_BTF
+
     def _join(self, features_BTF: Tensor) -> Tensor:
-        if self.scale is not None:
-            features_BTF = self.scale(features_BTF)
+        features_BTF = self._scaled(features_BTF)
         if self.temporal is None:
             return features_BTF.mean(dim=1)
         joined_BF: Tensor = self.temporal(features_BTF)
@@ -180,3 +199,47 @@ class TemporalTransformer(nn.Module):
             )
         joined_BTF: Tensor = self.layers(features_BTF + self.positions_TF)
         return joined_BTF.mean(dim=1)
+
+
+class ZeroLinear(nn.Linear):
+    """A linear map that starts at zero: what it is added to is at first unchanged."""
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+class TemporalResidual(nn.Module):
+    """Frame features (B, T, F) -> what a few captioned clips add to an embedding (B, D).
+
+    Small, with half of everything left out while it learns, and at first exactly 0: a start whose
+    head it joins is the same model until the first step.
+    """
+
+    WIDTH = 64
+    DROPOUT = 0.5
+
+    def __init__(
+        self,
+        num_features: int,
+        embed_dim: int,
+        *,
+        num_frames: int,
+        num_layers: int,
+        num_heads: int,
+    ) -> None:
+        super().__init__()
+        self.narrow = nn.Sequential(
+            nn.LayerNorm(num_features, elementwise_affine=False),
+            nn.Dropout(self.DROPOUT),
+            nn.Linear(num_features, self.WIDTH),
+        )
+        self.joined = TemporalTransformer(
+            self.WIDTH, num_frames=num_frames, num_layers=num_layers, num_heads=num_heads
+        )
+        self.widen = nn.Sequential(nn.Dropout(self.DROPOUT), ZeroLinear(self.WIDTH, embed_dim))
+
+    def forward(self, features_BTF: Tensor) -> Tensor:
+        """See TemporalTransformer for what it raises."""
+        added_BD: Tensor = self.widen(self.joined(self.narrow(features_BTF)))
+        return added_BD

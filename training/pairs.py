@@ -13,7 +13,7 @@ from training.pair_folders import read_folder
 from training.tables import Record, read_csv, read_jsonl, read_parquet
 from training.webdataset import read_shards
 
-__all__ = ["CAPTION", "Pair", "TarMember", "overlap", "read_pairs"]
+__all__ = ["CAPTION", "Pair", "TarMember", "list_records", "overlap", "read_pairs"]
 
 CAPTION = "caption"
 """The column that captions come from; `captions`, a list, counts as part of it."""
@@ -70,6 +70,22 @@ def overlap(train: Iterable[Pair], val: Iterable[Pair]) -> list[Pair]:
     return [pair for pair in val if pair.id in known or pair.place in known]
 
 
+def list_records(source: Path) -> list[Record] | None:
+    """The rows of a CSV, JSONL or parquet file; None where `source` is something else.
+
+    Raises:
+        InputError: the file cannot be read as what its name says.
+    """
+    kind = source.suffix.lower()
+    if kind == ".csv":
+        return read_csv(source, expected="path, caption, id, split")
+    if kind in _JSONL:
+        return list(read_jsonl(source))
+    if kind in _PARQUET:
+        return list(read_parquet(source))
+    return None
+
+
 def _written_pairs(source: Path, caption_from: str) -> Iterable[WrittenPair]:
     if caption_from != CAPTION and source.suffix.lower() not in (".csv", *_JSONL, *_PARQUET):
         raise InputError(
@@ -88,18 +104,11 @@ def _written_pairs(source: Path, caption_from: str) -> Iterable[WrittenPair]:
 
 
 def _rows_of_list(source: Path, caption_from: str) -> Iterable[WrittenPair]:
-    kind = source.suffix.lower()
-    if kind == ".csv":
-        records: Iterable[Record] = read_csv(source, expected="path, caption, id, split")
-    elif kind in _JSONL:
-        records = read_jsonl(source)
-    elif kind in _PARQUET:
-        records = read_parquet(source)
-    else:
+    records = list_records(source)
+    if records is None:
         raise InputError(
             f"{source.name} is no list of pairs: expected .csv, .jsonl, .ndjson, .parquet or .tar"
         )
-    records = list(records)
     columns = dict.fromkeys(chain.from_iterable(record.fields for record in records))
     if records and caption_from not in columns and not _has_captions(caption_from, columns):
         wanted = "caption or captions" if caption_from == CAPTION else caption_from

@@ -6,6 +6,7 @@ A variant is `dataclasses.replace` of one, or `--set key=value` on the command l
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from cpd_model.defaults import DEFAULT_MODEL
 from cpd_model.errors import InputError
 from training.config import (
     Curriculum,
@@ -96,6 +97,27 @@ def base() -> RunConfig:
     )
 
 
+def adapt() -> RunConfig:
+    """The default model, or another, made better for one's own captions; see training.adapt."""
+    return RunConfig(
+        recipe="adapt",
+        epochs=100.0,
+        model=ModelChoice(start=DEFAULT_MODEL, train_backbone=False, features=True),
+        data=DataChoice(batch_size=256),
+        loss=LossChoice(kind="infonce", temperature=0.05),
+        optimizer=OptimizerChoice(
+            kind="adamw",
+            learning_rate=3e-4,
+            weight_decay=0.1,
+            clip_norm=1.0,
+            schedule="cosine",
+            warmup_epochs=2.0,
+        ),
+        curriculum=Curriculum(unfreeze_epoch=None),
+        evaluate_epochs=5.0,
+    )
+
+
 def smoke() -> RunConfig:
     """Everything once, in seconds on a CPU, on a few videos that the run draws for itself."""
     return RunConfig(
@@ -114,7 +136,8 @@ def smoke() -> RunConfig:
 
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
-    recipe.__name__: recipe for recipe in (kinetics210k, instagram300k, base, synthetic, smoke)
+    recipe.__name__: recipe
+    for recipe in (kinetics210k, instagram300k, base, adapt, synthetic, smoke)
 }
 """By the name that `cpd train` takes."""
 

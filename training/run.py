@@ -60,6 +60,9 @@ class RunRequest:
 
     device: str = "auto"
 
+    caption_from: str | None = None
+    """A column of the list to learn from, such as `label`; the recipe adapt alone."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:

@@ -46,6 +46,14 @@ def train_command(
         str | None,
         typer.Option("--model", help="Start from this bundle; the same as --set model.start=..."),
     ] = None,
+    caption_from: Annotated[
+        str | None,
+        typer.Option(
+            "--caption-from",
+            help="Column to learn from, for adapt alone. Left out: caption, or label where there "
+            "is no caption.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out exactly where it was.")
     ] = False,
@@ -74,6 +82,7 @@ def train_command(
         raise typer.BadParameter("name the folder to make with --out")
     from rich.console import Console
 
+    from training.adapt import run_adaptation
     from training.run import RunRequest, run_training
 
     request = RunRequest(
@@ -84,9 +93,13 @@ def train_command(
         resume=resume,
         max_steps=max_steps,
         device=device,
+        caption_from=caption_from,
     )
+    if caption_from and recipe != "adapt":
+        raise typer.BadParameter("--caption-from is for the recipe adapt alone")
     console = Console(stderr=True)
-    result = run_training(request, console=console, command=_as_typed(request, changes))
+    train = run_adaptation if recipe == "adapt" else run_training
+    result = train(request, console=console, command=_as_typed(request, changes))
     if as_json:
         bundle = None if result.bundle is None else str(result.bundle)
         typer.echo(json.dumps({"bundle": bundle, "step": result.step, **result.figures}, indent=2))
@@ -103,6 +116,7 @@ def _as_typed(request: "RunRequest", changes: Sequence[str]) -> str:
         "--pairs": request.pairs,
         "--val": request.val,
         "--out": request.out,
+        "--caption-from": request.caption_from,
         "--max-steps": request.max_steps,
     }
     for option, value in named.items():

@@ -1,0 +1,97 @@
+"""How well held-back pairs are found, where captions may repeat and pairs may be few.
+
+Axes: V videos of all pairs, H held-back ones, U different captions, D shared space.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.features import FeaturePairs
+from training.metrics import TIE_TOLERANCE, mean_reciprocal_rank, recall_at
+from training.pair import Pair
+from training.run_recall import CHUNK, RANKS
+from training.towers import PairTowers
+
+
+class AdaptJudge:
+    """Held-back videos and their captions among all of the list, the learned ones too.
+
+    A clip of the same caption is never a wrong answer, nor does it help: a caption must find each
+    held-back clip before all clips of other captions, and a clip must find a caption of its own.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], stream: FeaturePairs, *, num_held: int) -> None:
+        """
+        Args:
+            pairs: all of them; the last `num_held` are held back.
+            stream: over the same pairs.
+        """
+        assert stream.texts is not None
+        self._texts_UE = stream.texts.rows_UE
+        self._table = stream.table
+        row_of, start = stream.texts.row_of_M, stream.texts.start_N
+        self._owned_UV: NDArray[np.bool_] = np.zeros((len(self._texts_UE), len(pairs)), dtype=bool)
+        for item, pair in enumerate(pairs):
+            self._owned_UV[row_of[start[item] : start[item] + len(pair.captions)], item] = True
+        self._first_held = len(pairs) - num_held
+
+    @torch.inference_mode()
+    def figures(self, towers: PairTowers) -> dict[str, float]:
+        """Recalls and mean reciprocal ranks in [0, 1], both ways.
+
+        `recall` is the mean of all recalls and `mrr` that of both directions' mean reciprocal rank.
+        """
+        was_training = towers.training
+        towers.train(False)
+        scores_UV = self._scores(towers)
+        towers.train(was_training)
+        return rank_figures(scores_UV, self._owned_UV, first_held=self._first_held)
+
+    def _scores(self, towers: PairTowers) -> NDArray[np.float32]:
+        texts_UD = _embedded(towers.embed_text, self._texts_UE)
+        readable = np.flatnonzero(self._table.readable())
+        known_RD = np.concatenate(
+            [
+                _embedded(towers.embed_video, self._table.features_of(readable[at : at + CHUNK]))
+                for at in range(0, len(readable), CHUNK)
+            ]
+        )
+        scores_UV = np.full(self._owned_UV.shape, -np.inf, dtype=np.float32)
+        scores_UV[:, readable] = texts_UD @ known_RD.T
+        return scores_UV
+
+
+def rank_figures(
+    scores_UV: NDArray[np.floating], owned_UV: NDArray[np.bool_], *, first_held: int
+) -> dict[str, float]:
+    """See `AdaptJudge.figures`; ties count against the model, an unreadable video is a miss."""
+    text_ranks, video_ranks = [], []
+    for video in range(first_held, scores_UV.shape[1]):
+        own_U = owned_UV[:, video]
+        for text in np.flatnonzero(own_U):
+            others = scores_UV[text, ~owned_UV[text]]
+            text_ranks.append(_rank(scores_UV[text, video], others))
+        video_ranks.append(_rank(scores_UV[own_U, video].max(), scores_UV[~own_U, video]))
+    ranks = {"": np.array(text_ranks), "video_to_text_": np.array(video_ranks)}
+    figures = {
+        f"{way}recall_at_{k}": recall_at(found, k) for way, found in ranks.items() for k in RANKS
+    }
+    recall = sum(figures.values()) / len(figures)
+    figures |= {f"{way}mrr": mean_reciprocal_rank(found) for way, found in ranks.items()}
+    both = (figures["mrr"] + figures["video_to_text_mrr"]) / 2
+    return {**figures, "recall": recall, "mean_mrr": both}
+
+
+def _rank(own: float, others: NDArray[np.floating]) -> float:
+    if own == -np.inf:
+        return float("inf")
+    return 1.0 + float((others >= own - TIE_TOLERANCE).sum())
+
+
+def _embedded(embed: Any, rows: NDArray[np.float16]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = embed(torch.from_numpy(rows)).float().cpu().numpy()
+    return found

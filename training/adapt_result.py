@@ -1,0 +1,75 @@
+"""The end of an adaptation: the chosen blend as a bundle with its card, or the start as it was."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpd_model.bundle import open_model, save_bundle
+from training.model_card import model_card
+from training.run_folder import RunFolder
+from training.run_model import RunModel
+
+if TYPE_CHECKING:
+    from training.adapt import AdaptCourse
+
+
+def write_adapted(
+    course: "AdaptCourse",
+    built: RunModel,
+    start: Path,
+    *,
+    folder: RunFolder,
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """Write DIR/bundle and settle run.json; returns the figures before and after."""
+    best = course.best
+    figures: dict[str, Any] = {
+        **best.figures,
+        "start_mean_mrr": course.start.figures["mean_mrr"],
+        "start_recall": course.start.figures["recall"],
+        "chosen_step": best.step,
+        "chosen_weight": best.weight,
+    }
+    if best.weight:
+        model, processor = built.model, built.processor
+        model.load_state_dict({**model.state_dict(), **course.weights})
+    else:
+        model, processor = open_model(start)
+    record.update(
+        chosen_step=best.step,
+        chosen_weight=best.weight,
+        before=course.start.figures,
+        figures=figures,
+        start_fingerprint=built.start_fingerprint,
+        finished=True,
+    )
+    making = folder.bundle.with_name(f"{folder.bundle.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    record["bundle_fingerprint"] = save_bundle(model, processor, making)
+    card = model_card(record, best.figures) + _adaptation(record, course.start.figures)
+    (making / "README.md").write_text(card, encoding="utf-8")
+    making.rename(folder.bundle)
+    folder.write(record)
+    return figures
+
+
+def _adaptation(record: dict[str, Any], before: dict[str, float]) -> str:
+    after, weight = record["figures"], record["chosen_weight"]
+    rows = "\n".join(f"| {name} | {before[name]:.3f} | {after[name]:.3f} |" for name in before)
+    chosen = (
+        f"Weight {weight:g} of what {record['chosen_step']} steps changed, the rest is the start."
+        if weight
+        else "The start is kept as it was: nothing that was learned found them better."
+    )
+    return f"""
+## Adaptation
+
+The start is `{record["settings"]["model"]["start"]}` (fingerprint
+`{record["start_fingerprint"][:16]}`); its terms hold for this model too. {chosen}
+Step and weight were chosen by the {record["data"]["num_val"]} held-back pairs, so the figures
+after are somewhat optimistic.
+
+| held back | before | after |
+|---|---|---|
+{rows}
+"""
