@@ -85,6 +85,8 @@ def save_bundle(model: "CPDModel", processor: "CPDProcessor", folder: Path) -> s
         with no_progress_bars():
             model.save_pretrained(partial, max_shard_size="1TB")
         _write_bundle_file(partial)
+        for path in partial.iterdir():
+            path.chmod(0o644)  # weights come as 0600, and who runs the service may be another user
 
     return write_folder(folder, write)
 

@@ -17,7 +17,7 @@ ModelArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[MODEL]",
-        help="cpd-start, the folder of a model, or a hub name such as "
+        help="cpd-base, cpd-start, the folder of a model, or a hub name such as "
         "openai/clip-vit-base-patch32. Left out: the default model.",
         show_default=False,
     ),
@@ -96,13 +96,13 @@ def make_start_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make cpd-start now, from weights that are installed already; no network is needed."""
+    from cpd_model.built_in import ensure_built_in
     from cpd_model.bundle import recorded_fingerprint
-    from cpd_model.loading import ensure_start
-    from cpd_model.start import make_start
+    from cpd_model.start import START_NAME, make_start
 
     started = time.perf_counter()
     if folder is None:
-        made = ensure_start(on_message=_tell())
+        made = ensure_built_in(START_NAME, on_message=_tell())
     else:
         make_start(folder)
         made = folder

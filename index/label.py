@@ -158,14 +158,9 @@ def check_video(path: Path) -> None:
 
 def weakness_of(model: str) -> str | None:
     """What to know before trusting a model's labels, in one sentence; None when all is well."""
-    from cpd_model.start import START_NAME
+    from cpd_model.built_in import BUILT_INS
 
-    if model != START_NAME:
-        return None
-    return (
-        f"{START_NAME} never saw a video with its action named, so its labels are weak; "
-        f"a model trained on captioned video does better"
-    )
+    return BUILT_INS[model].label_weakness if model in BUILT_INS else None
 
 
 def _ranked(labels: Sequence[str], probabilities_L: Vectors) -> list[LabelScore]:

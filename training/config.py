@@ -175,7 +175,7 @@ class RunConfig:
     """torch.compile the video tower; minutes of start for a faster step on a GPU."""
 
     round_weights: bool = False
-    """Round what was trained to half precision at the end, so that it can ship in half the bytes."""
+    """Round what was trained to half precision at the end, to ship in half the bytes."""
 
     checkpoint_steps: int = 1000
     """Steps from one checkpoint to the next."""

@@ -61,10 +61,13 @@ def instagram300k() -> RunConfig:
 
 
 def base() -> RunConfig:
-    """`cpd-base`: a head on `cpd-start`'s frozen image backbone, minutes on a CPU."""
+    """`cpd-base`: a head on `cpd-start`'s frozen image backbone, minutes on a CPU.
+
+    What each value was chosen against stands in docs/experiments.md.
+    """
     return RunConfig(
         recipe="base",
-        epochs=30.0,
+        epochs=40.0,
         model=ModelChoice(
             start="cpd-start",
             changes={
@@ -85,15 +88,16 @@ def base() -> RunConfig:
         loss=LossChoice(kind="infonce", temperature=0.05),
         optimizer=OptimizerChoice(
             kind="adamw",
-            learning_rate=1e-3,
-            weight_decay=0.01,
-            clip_norm=1.0,
+            learning_rate=2e-3,
+            weight_decay=0.05,
+            clip_norm=20.0,
             schedule="cosine",
-            warmup_epochs=1.0,
+            warmup_epochs=2.0,
         ),
         curriculum=Curriculum(unfreeze_epoch=None),
         round_weights=True,
         checkpoint_steps=500,
+        evaluate_epochs=4.0,
     )
 
 

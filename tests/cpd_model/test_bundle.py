@@ -330,3 +330,9 @@ def test_a_bundle_stored_in_half_precision_computes_in_single(folder: Path) -> N
     encoder = open_bundle(folder)
 
     assert np.allclose(np.linalg.norm(encoder.encode_text(["a dog"]), axis=1), 1, atol=1e-6)
+
+
+def test_another_user_may_read_a_bundle(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "mine")
+
+    assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o644"}
