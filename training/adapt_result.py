@@ -1,27 +1,21 @@
 """The end of an adaptation: the chosen blend as a bundle with its card, or the start as it was."""
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpd_model.bundle import open_model, save_bundle
+from cpd_model.bundle import save_bundle
 from training.model_card import model_card
 from training.run_folder import RunFolder
-from training.run_model import RunModel
 
 if TYPE_CHECKING:
-    from training.adapt import AdaptCourse
+    from training.adapt import Adaptation
 
 
 def write_adapted(
-    course: "AdaptCourse",
-    built: RunModel,
-    start: Path,
-    *,
-    folder: RunFolder,
-    record: dict[str, Any],
+    adaptation: "Adaptation", *, folder: RunFolder, record: dict[str, Any]
 ) -> dict[str, Any]:
     """Write DIR/bundle and settle run.json; returns the figures before and after."""
+    course = adaptation.course
     best = course.best
     figures: dict[str, Any] = {
         **best.figures,
@@ -30,17 +24,13 @@ def write_adapted(
         "chosen_step": best.step,
         "chosen_weight": best.weight,
     }
-    if best.weight:
-        model, processor = built.model, built.processor
-        model.load_state_dict({**model.state_dict(), **course.weights})
-    else:
-        model, processor = open_model(start)
+    model, processor = adaptation.result()
     record.update(
         chosen_step=best.step,
         chosen_weight=best.weight,
         before=course.start.figures,
         figures=figures,
-        start_fingerprint=built.start_fingerprint,
+        start_fingerprint=adaptation.built.start_fingerprint,
         finished=True,
     )
     making = folder.bundle.with_name(f"{folder.bundle.name}.making")

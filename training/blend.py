@@ -49,5 +49,5 @@ class WeightBlend:
             own |= module.named_buffers(recurse=False)
             for name, tensor in own.items():
                 if tensor.is_floating_point():
-                    learned[f"{prefix}.{name}"] = tensor
+                    learned[f"{prefix}.{name}".lstrip(".")] = tensor
         return learned

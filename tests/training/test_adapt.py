@@ -1,0 +1,280 @@
+"""Adapting a bundle: it begins as its start, and never ends worse on what was held back."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from cpd_model.bundle import open_bundle, open_model, recorded_fingerprint, save_bundle
+from cpd_model.errors import InputError
+from cpd_model.model import CPDModel
+from cpd_model.processor import CPDProcessor
+from cpd_model.testing import tiny_bundle
+from tests.training.media import write_pairs
+from training.adapt import Adaptation, run_adaptation
+from training.adapt_judge import rank_figures
+from training.adapt_order import CaptionOrder
+from training.adapt_pairs import (
+    AdaptPairs,
+    caption_column,
+    caption_kinds,
+    groups_of,
+    hold_back,
+    read_adapt_pairs,
+)
+from training.blend import WeightBlend
+from training.pair import Pair
+from training.recipes import adapt
+from training.run import RunRequest
+from training.settings import apply_settings
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A bundle whose random backbone is large enough that its features survive float16."""
+    folder = tmp_path_factory.mktemp("start")
+    tiny_bundle(folder / "tiny")
+    model = CPDModel.from_pretrained(folder / "tiny")
+    torch.manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, mode="fan_in")
+    save_bundle(model, CPDProcessor.from_pretrained(folder / "tiny"), folder / "start")
+    return folder / "start"
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return write_pairs(tmp_path_factory.mktemp("clips"), 9)
+
+
+def config(start, *changes):
+    quick = ["epochs=4", "evaluate_epochs=1", "data.num_workers=1", "optimizer.learning_rate=0.01"]
+    return apply_settings(adapt(), [f"model.start={start}", *quick, *changes])
+
+
+def adaptation(start, clips, *changes, num_held=3):
+    pairs = AdaptPairs("clips", clips[:-num_held], clips[-num_held:], "0" * 64)
+    prepared = Adaptation(pairs, config(start, *changes))
+    prepared.prepare()
+    return prepared
+
+
+def test_before_the_first_step_it_is_the_start_bit_for_bit(start, clips):
+    prepared = adaptation(start, clips)
+    before, processor = open_model(start)
+    features_BTF = torch.rand(3, 4, before.video_tower.num_features)
+    ids_BL, mask_BL = processor.texts(["red 1", "a blue thing"])
+
+    with torch.inference_mode():
+        grown = prepared.built.model.train(False)
+        assert prepared.built.new_weights
+        assert torch.equal(before.pool_frames(features_BTF), grown.pool_frames(features_BTF))
+        assert torch.equal(before.encode_text(ids_BL, mask_BL), grown.encode_text(ids_BL, mask_BL))
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
+def test_a_blend_is_a_weighted_mean_of_then_and_now(weight):
+    model = torch.nn.Linear(2, 2)
+    blend = WeightBlend(model)
+    then = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+
+    blended = blend.weights(weight)
+
+    for name, tensor in then.items():
+        assert torch.allclose(blended[name], tensor + weight)
+        assert weight or torch.equal(blended[name], tensor)
+    with blend.inside(weight):
+        assert torch.equal(model.weight, blended["weight"])
+    assert torch.equal(model.weight, then["weight"] + 1.0)
+
+
+@settings(max_examples=6)
+@given(seed=st.integers(0, 2**16), rate=st.sampled_from([1e-3, 0.1, 3.0]))
+def test_it_never_ends_worse_than_its_start_on_what_was_held_back(start, clips, seed, rate):
+    order = np.random.default_rng(seed).permutation(len(clips))
+    shuffled = [replace(clips[i], captions=clips[j].captions) for i, j in enumerate(order.tolist())]
+    prepared = adaptation(start, shuffled, f"seed={seed}", f"optimizer.learning_rate={rate}")
+
+    prepared.learn()
+
+    course = prepared.course
+    assert course.best.figures["mean_mrr"] >= course.start.figures["mean_mrr"]
+    assert course.best.figures["recall"] >= course.start.figures["recall"]
+    model, _ = prepared.result()
+    if course.best.weight:
+        network = prepared.course.state.towers
+        assert network.model is model
+        assert course.judge.figures(network) == course.best.figures
+    else:
+        assert course.best is course.start
+
+
+def test_where_nothing_is_better_the_bundle_is_the_starts(start, clips, tmp_path):
+    source = write_list(tmp_path / "clips.csv", clips, "caption")
+    told = io.StringIO()
+    request = RunRequest(
+        config=config(start, "optimizer.learning_rate=0"),
+        out=tmp_path / "run",
+        pairs=source,
+        device="cpu",
+    )
+
+    result = run_adaptation(request, console=Console(file=told), command="cpd train adapt")
+
+    assert "the start is kept" in told.getvalue()
+    assert result.figures["chosen_weight"] == 0
+    assert recorded_fingerprint(result.bundle) == recorded_fingerprint(start)
+    texts = ["red 1", "a blue thing"]
+    before, after = (open_bundle(folder).encode_text(texts) for folder in (start, result.bundle))
+    np.testing.assert_array_equal(before, after)
+    assert "The start is kept as it was" in (result.bundle / "README.md").read_text()
+
+
+def test_a_run_leaves_a_bundle_its_record_and_its_card(start, clips, tmp_path):
+    source = write_list(tmp_path / "clips.csv", clips, "label")
+    told = io.StringIO()
+    request = RunRequest(config=config(start), out=tmp_path / "run", pairs=source, device="cpu")
+
+    run_adaptation(request, console=Console(file=told), command="cpd train adapt --pairs clips.csv")
+
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    card = (tmp_path / "run" / "bundle" / "README.md").read_text()
+    assert record["finished"]
+    assert record["bundle_fingerprint"] == recorded_fingerprint(tmp_path / "run" / "bundle")
+    assert "mean_mrr_at_0.5" in json.loads(lines[0])
+    assert "clips.csv: each clip's label is its caption" in told.getvalue()
+    assert "| held back | before | after |" in card
+    assert "7 pairs of `clips.csv`" in card
+
+
+def write_list(path, pairs, column):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", column])
+        writer.writerows([str(pair.path), pair.captions[0]] for pair in pairs)
+    return path
+
+
+def made_up(*captions, split=""):
+    return [
+        Pair(id=f"{i}", path=f"/clips/{i}.mp4", captions=(text,), split=split)
+        for i, text in enumerate(captions)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("path,caption\na.mp4,one\nb.mp4,two\n", "has 2 captioned clips .* adapting needs 3 or"),
+        ("path,caption\na.mp4,x\nb.mp4,x\nc.mp4,x\n", "all captions in clips.csv are equal"),
+        ("path,caption\na.mp4,x\na.mp4,y\na.mp4,z\n", "all pairs in clips.csv are of one video"),
+        ("path,caption,group\na,x,g\nb,y,g\nc,z,g\n", "are of 1 groups, and holding one back"),
+    ],
+)
+def test_what_nothing_can_be_learned_from_is_one_sentence(rows, sentence, tmp_path):
+    (tmp_path / "clips.csv").write_text(rows)
+
+    with pytest.raises(InputError, match=sentence):
+        read_adapt_pairs(tmp_path / "clips.csv", None, seed=0)
+
+
+def test_a_tower_that_looks_across_frames_is_refused(tmp_path, clips):
+    folder = tiny_bundle(tmp_path / "tiny", video_tower="resnet3d")
+
+    with pytest.raises(InputError, match="looks across frames, and adapt learns from features"):
+        adaptation(folder, clips)
+
+
+@given(data=st.data(), seed=st.integers(0, 100))
+def test_no_group_is_torn_apart_and_a_fifth_is_held_back(data, seed):
+    pairs = made_up(*(f"caption {i}" for i in range(20)))
+    groups = data.draw(st.lists(st.sampled_from("abcdefgh"), min_size=20, max_size=20))
+    if len(set(groups)) < 3:
+        return
+
+    train, held = hold_back(pairs, groups, seed=seed)
+
+    assert len(train) + len(held) == 20
+    group_of = {pair.id: group for pair, group in zip(pairs, groups, strict=True)}
+    assert not {group_of[p.id] for p in train} & {group_of[p.id] for p in held}
+    assert held
+
+
+@given(seed=st.integers(0, 100))
+def test_each_label_keeps_a_clip_to_learn_from(seed):
+    pairs = made_up(*["run", "jump", "swim"] * 4)
+
+    train, held = hold_back(pairs, [pair.id for pair in pairs], seed=seed)
+
+    assert len(held) == 2
+    assert {caption for pair in train for caption in pair.captions} == {"run", "jump", "swim"}
+
+
+def test_labels_are_captions_only_where_there_is_no_caption(tmp_path):
+    both, labels = tmp_path / "both.csv", tmp_path / "labels.csv"
+    both.write_text("path,caption,label\na.mp4,a man runs,Run\n")
+    labels.write_text("path,caption,label\na.mp4,,Run\n")
+
+    assert caption_column(both) == "caption"
+    assert caption_column(labels) == "label"
+
+
+def test_groups_are_the_column_where_it_is_filled_else_the_video(tmp_path):
+    source = tmp_path / "clips.csv"
+    source.write_text("path,caption,group\na.mp4,x,g1\nb.mp4,y,g1\nc.mp4,z,\n")
+    pairs = [
+        Pair(id=name, path=tmp_path / f"{name}.mp4", captions=("x",)) for name in ("a", "b", "c")
+    ]
+
+    groups = groups_of(source, pairs)
+
+    assert groups[0] == groups[1] == "group g1"
+    assert groups[2].startswith("video")
+
+
+def test_pairs_that_share_a_caption_are_of_one_kind():
+    pairs = made_up("x", "y", "x", "z")
+    pairs[1] = replace(pairs[1], captions=("y", "z"))
+
+    kinds = caption_kinds(pairs)
+
+    assert kinds[0] == kinds[2] != kinds[1] == kinds[3]
+    assert sorted(set(kinds)) == [0, 1]
+
+
+@given(step=st.integers(0, 1000), seed=st.integers(0, 100))
+def test_no_caption_stands_twice_in_a_batch_and_all_are_drawn(step, seed):
+    kinds = (0, 0, 1, 2, 2, 2, 3)
+    order = CaptionOrder(num_items=7, batch_size=3, seed=seed, kinds=kinds)
+
+    items = order.items(step).tolist()
+
+    assert len({kinds[item] for item in items}) == 3
+    assert items == order.items(step).tolist()
+
+
+def test_figures_of_held_back_pairs_by_hand():
+    # two texts; videos 0 and 1 are of text 0, video 2 of text 1; 1 and 2 are held back
+    scores_UV = np.array([[0.9, 0.2, 0.5], [0.1, 0.3, 0.8]])
+    owned_UV = np.array([[True, True, False], [False, False, True]])
+
+    figures = rank_figures(scores_UV, owned_UV, first_held=1)
+
+    # text 0 finds video 1 behind 2 (0 is its own too); text 1 finds video 2 first
+    assert figures["mrr"] == (1 / 2 + 1) / 2
+    # video 1 is nearer to text 1 than to its own; video 2 is right
+    assert figures["video_to_text_mrr"] == (1 / 2 + 1) / 2
+    assert figures["recall_at_1"] == figures["video_to_text_recall_at_1"] == 0.5
+    assert figures["recall"] == (0.5 + 1 + 1) / 3
