@@ -39,7 +39,7 @@ RUN pip install --no-deps .
 
 # The default model is made now, so that a container answers from its first second.
 ENV CPD_CACHE=/opt/cpd/cache
-RUN cpd model make-start
+RUN cpd model show
 
 
 FROM python:3.12-slim-bookworm

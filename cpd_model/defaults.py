@@ -1,4 +1,4 @@
 """The one place that names the default model."""
 
-DEFAULT_MODEL = "cpd-start"
+DEFAULT_MODEL = "cpd-base"
 """Used wherever a person names no model."""

@@ -83,7 +83,7 @@ def read_options() -> argparse.Namespace:
 
 def show_commands(videos: Path, library: Path, searches: Sequence[str]) -> None:
     """Index, search three times, label one clip: the same commands that a person types."""
-    say("Indexing. The first time, the default model cpd-start is put together (some seconds).")
+    say("Indexing. The first time, the default model cpd-base is put together (some seconds).")
     cpd("index", "add", str(videos), "--library", str(library), may_report_failures=True)
     say("Searching: three descriptions, the moments that fit them best.")
     for query in searches:

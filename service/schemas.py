@@ -101,7 +101,7 @@ class SearchResponse(Body):
             "examples": [
                 {
                     "query": "a dog catching a frisbee",
-                    "model": "cpd-start",
+                    "model": "cpd-base",
                     "hits": [
                         {
                             "video_id": EXAMPLE_ID,
@@ -211,7 +211,7 @@ class ClassifyResponse(Body):
                 {
                     "video_id": EXAMPLE_ID,
                     "path": "/home/ann/Videos/pool.mp4",
-                    "model": "cpd-start",
+                    "model": "cpd-base",
                     "labels": [
                         {"label": "swimming", "probability": 0.81},
                         {"label": "running", "probability": 0.12},
@@ -337,7 +337,7 @@ class ReadinessReport(Body):
                 {
                     "ready": True,
                     "reason": None,
-                    "model": "cpd-start",
+                    "model": "cpd-base",
                     "fingerprint": "9f2c...",
                     "devices": {"model": "cpu", "search": "cpu"},
                     "library": "/home/ann/library",

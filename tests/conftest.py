@@ -1,4 +1,4 @@
-"""What every test may lean on: a clean environment, one `cpd-start` for all, real clips.
+"""What every test may lean on: a clean environment, one of each built-in model, real clips.
 
 Nothing here imports torch: a test that does not need it starts without it.
 """
@@ -89,13 +89,13 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def start_bundle(clean_environment: None, run_folder: Path) -> Path:
     """The folder of `cpd-start`, made once for the whole run, where `load_encoder` looks for it."""
-    from cpd_model.start import make_start, start_folder
+    return _built_in("cpd-start", run_folder)
 
-    folder = start_folder()
-    with FileLock(run_folder / "cpd-start.lock", timeout=240):
-        if not folder.exists():
-            make_start(folder)
-    return folder
+
+@pytest.fixture(scope="session")
+def base_bundle(clean_environment: None, run_folder: Path) -> Path:
+    """The same of `cpd-base`, the default model."""
+    return _built_in("cpd-base", run_folder)
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +105,13 @@ def chromium_path() -> str:
     if path is None:
         _skip_or_fail("no Chromium on the PATH", required_by="CPD_REQUIRE_BROWSER")
     return path
+
+
+def _built_in(name: str, run_folder: Path) -> Path:
+    from cpd_model.built_in import ensure_built_in
+
+    with FileLock(run_folder / f"{name}.lock", timeout=240):
+        return ensure_built_in(name)
 
 
 def _steers_tests(name: str) -> bool:

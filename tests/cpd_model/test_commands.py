@@ -61,11 +61,11 @@ def test_the_list_names_the_default_and_whether_it_is_made(
     models = answer("list")["models"]
     table = run("list").stdout
 
-    assert models[0]["name"] == "cpd-start"
+    assert [model["name"] for model in models[:2]] == ["cpd-base", "cpd-start"]
     assert models[0]["ready"] is False
     assert models[0]["default"] is True
     assert models[0]["folder"].startswith(str(tmp_path))
-    assert "cpd-start (default)" in table
+    assert "cpd-base (default)" in table
     assert "made on first use" in table
 
 
@@ -119,23 +119,31 @@ def test_a_person_sees_a_table(bundle: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_default_tells_its_terms_and_its_limits(start_bundle: Path) -> None:
+def test_the_default_tells_its_terms_and_its_limits(base_bundle: Path) -> None:
     facts = answer("show")
     table = run("show").stdout
 
-    assert facts["name"] == "cpd-start"
-    assert any("WordNet" in terms for terms in facts["terms"])
-    assert any("about 6 % top-1 among the 101" in note for note in facts["notes"])
-    assert "Labelling actions is weak" in table
+    assert (facts["name"], facts["folder"]) == ("cpd-base", str(base_bundle))
+    for owner in ("WordNet", "MSR-VTT", "Flickr8k", "COCO"):
+        assert any(owner in terms for terms in facts["terms"])
+    assert "order and speed of movement it cannot tell" in table
 
 
 @pytest.mark.slow
-def test_the_default_is_made_once(start_bundle: Path) -> None:
+def test_cpd_start_tells_its_terms_and_its_limits(start_bundle: Path) -> None:
+    facts = answer("show", "cpd-start")
+
+    assert not any("MSR-VTT" in terms for terms in facts["terms"])
+    assert any("about 6 % top-1 among the 101" in note for note in facts["notes"])
+
+
+@pytest.mark.slow
+def test_cpd_start_is_made_once(start_bundle: Path) -> None:
     made = answer("make-start")
     said = run("make-start").stdout
 
     assert made["folder"] == str(start_bundle)
-    assert made["fingerprint"] == answer("show")["fingerprint"]
+    assert made["fingerprint"] == answer("show", "cpd-start")["fingerprint"]
     assert f"cpd-start stands in {start_bundle}" in said
 
 

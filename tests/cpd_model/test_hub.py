@@ -54,7 +54,7 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence_within_seconds(tmp_path: P
         "ModelNotFoundError openai/clip-vit-base-patch32 is not cached here and the hub cannot be "
         "reached ("
     )
-    assert lines[0].endswith("or use cpd-start, which needs no network")
+    assert lines[0].endswith("or use cpd-base, which needs no network")
     assert lines[1:] == ["cached"]
 
 

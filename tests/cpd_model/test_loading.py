@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from cpd_model.built_in import ensure_built_in
 from cpd_model.cache import CACHE_VARIABLE
 from cpd_model.encoder import Encoder, FrameEncoder
 from cpd_model.errors import BundleError, DeviceError, ModelError, ModelNotFoundError
-from cpd_model.loading import ensure_start, find_model, list_models, load_encoder, verify_model
+from cpd_model.loading import find_model, list_models, load_encoder, verify_model
 from cpd_model.testing import tiny_bundle
 
 MAKE = """
 import sys
-from cpd_model.loading import ensure_start
-print(ensure_start(on_message=lambda message: print(message)))
+from cpd_model.built_in import ensure_built_in
+print(ensure_built_in("cpd-start", on_message=lambda message: print(message)))
 """
 
 
@@ -46,16 +47,16 @@ def test_a_model_of_transformers_is_opened_by_its_folder(
 
 
 @pytest.mark.slow
-def test_the_default_model_answers_without_a_network(start_bundle: Path) -> None:
+def test_the_default_model_answers_without_a_network(base_bundle: Path) -> None:
     encoder = load_encoder(device="cpu")
 
     similarities = (
         encoder.encode_text(["a dog runs"])
         @ encoder.encode_text(["the dog is running", "a bowl of soup"]).T
     )
-    assert encoder.name == "cpd-start"
+    assert encoder.name == "cpd-base"
     assert similarities[0, 0] > similarities[0, 1]
-    assert find_model("cpd-start") == find_model() == start_bundle
+    assert find_model("cpd-base") == find_model() == base_bundle
 
 
 @pytest.mark.slow
@@ -82,12 +83,14 @@ def test_a_cache_that_cannot_be_written_is_named_with_the_remedy(
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
 
     with pytest.raises(ModelError, match=r"cannot make cpd-start in .*: set CPD_CACHE"):
-        ensure_start()
+        ensure_built_in("cpd-start")
 
 
 @pytest.mark.parametrize("name", ["cpd-strat", "", "a/b/c", "no such folder", "/no/such/folder"])
 def test_an_unknown_name_is_told_what_was_expected(name: str) -> None:
-    with pytest.raises(ModelNotFoundError, match="expected cpd-start, the folder") as caught:
+    with pytest.raises(
+        ModelNotFoundError, match="expected cpd-base or cpd-start, the folder"
+    ) as caught:
         load_encoder(name, device="cpu")
 
     assert repr(name) in str(caught.value)
@@ -114,13 +117,16 @@ def test_a_hub_name_out_of_reach_names_what_needs_no_network() -> None:
     with pytest.raises(ModelNotFoundError, match="org/none is not cached here") as caught:
         load_encoder("org/none", device="cpu")
 
-    assert "cpd-start, which needs no network" in str(caught.value)
+    assert "cpd-base, which needs no network" in str(caught.value)
 
 
 def test_the_list_begins_with_the_default() -> None:
-    built_in = list_models()[0]
+    built_in = list_models()[:2]
 
-    assert (built_in.name, built_in.kind, built_in.default) == ("cpd-start", "built in", True)
+    assert [(model.name, model.kind, model.default) for model in built_in] == [
+        ("cpd-base", "built in", True),
+        ("cpd-start", "built in", False),
+    ]
 
 
 def test_a_whole_model_has_no_problems(tmp_path: Path, dual_encoder_folder: Any) -> None:

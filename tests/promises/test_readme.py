@@ -49,7 +49,7 @@ CPD_LINES = [line for line in lines("cpd") if not line.startswith("cpd serve")]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, start_bundle: Path) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, base_bundle: Path) -> Iterator[Path]:
     """A home folder with videos, captions and classes; the working folder holds `my-library`."""
     home = tmp_path_factory.mktemp("home")
     videos = home / "Videos"
