@@ -56,8 +56,17 @@ class Part:
         """The pairs at these places of the list."""
         chosen = np.asarray(places)
         table = replace(self.table, row_of_VNT=self.table.row_of_VNT[:, chosen], reasons={})
-        texts = replace(self.texts, start_N=self.texts.start_N[chosen])
-        return Part([self.pairs[place] for place in places], table, texts)
+        pairs = [self.pairs[place] for place in places]
+        sizes = [len(pair.captions) for pair in pairs]
+        starts = self.texts.start_N[chosen]
+        rows = [
+            self.texts.row_of_M[start : start + size]
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        texts = replace(
+            self.texts, row_of_M=np.concatenate(rows), start_N=np.cumsum([0, *sizes[:-1]])
+        )
+        return Part(pairs, table, texts)
 
     def of_source(self, source: str) -> "Part":
         return self.only([n for n, pair in enumerate(self.pairs) if source_of(pair.id) == source])

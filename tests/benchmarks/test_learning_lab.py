@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from training.frame_table import FrameTable
+from training.pair import Pair
+from training.pooled_texts import PooledTexts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from learning_lab import mean_table, shared_places, spread
+from learning_lab import Part, mean_table, shared_places, spread
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -38,6 +40,30 @@ def test_the_only_frame_is_the_mean_of_all() -> None:
 
     assert only.readable().tolist() == [True, False, True]
     assert only.features_of(np.array([0, 2])).tolist() == [[[2.0, 4.0]], [[8.0, 8.0]]]
+
+
+def test_some_pairs_keep_their_own_features_and_captions() -> None:
+    """Whoever judges counts captions from the first of the list."""
+    pairs = [
+        Pair(id=f"film/{name}", path=Path(name), captions=tuple(captions))
+        for name, captions in (("a", "kl"), ("b", "m"), ("c", "no"))
+    ]
+    table = FrameTable(
+        rows_RF=np.arange(3, dtype=np.float16).reshape(3, 1), row_of_VNT=np.array([[[0], [1], [2]]])
+    )
+    texts = PooledTexts(
+        rows_UE=np.arange(5, dtype=np.float16).reshape(5, 1),
+        row_of_M=np.arange(5),
+        start_N=np.array([0, 2, 3]),
+    )
+
+    part = Part(pairs, table, texts).only([0, 2])
+
+    assert [pair.id for pair in part.pairs] == ["film/a", "film/c"]
+    assert part.table.features_of(np.array([0, 1])).tolist() == [[[0.0]], [[2.0]]]
+    assert part.texts.start_N.tolist() == [0, 2]
+    assert part.texts.pooled_of(np.array([0, 1]), np.array([1, 0])).tolist() == [[1.0], [3.0]]
+    assert len(part.texts.row_of_M) == 4
 
 
 def test_one_value_has_no_spread() -> None:
