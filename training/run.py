@@ -25,6 +25,7 @@ from training.distributed import (
 )
 from training.learners import build_optimizer
 from training.loop import Plan, TrainState, train
+from training.memory import bank_bytes
 from training.memory_budget import forget_peak, megabytes, peak_bytes, predict
 from training.objective import Objective, build_objective
 from training.run_course import Course
@@ -230,10 +231,14 @@ class _Run:
 
     def _objective(self, built: RunModel, pairs: RunPairs) -> Objective:
         loss = self._config.loss
+        num_items, embed_dim = len(pairs.train), built.model.cpd_config.embed_dim
+        if loss.kind == "nce" and loss.bank_on_disk:
+            size = megabytes(bank_bytes(num_items, embed_dim, dtype=loss.bank_dtype))
+            self._say(f"memory banks: {size} on disk for each process, and in each checkpoint")
         return build_objective(
             loss,
-            num_items=len(pairs.train),
-            embed_dim=built.model.cpd_config.embed_dim,
+            num_items=num_items,
+            embed_dim=embed_dim,
             seed=self._config.seed,
             device=self._device,
             folder=self._folder.folder / "banks" if loss.bank_on_disk else None,

@@ -39,6 +39,17 @@ def test_json_is_the_last_figures_and_the_bundle_alone(finished):
     assert "memory expected" in printed.stderr
 
 
+@pytest.mark.slow
+def test_banks_on_disk_say_their_size_before_the_first_step(tmp_path):
+    """12 pairs x 8 dimensions x 4 bytes x 2 banks."""
+    words = ["train", "smoke", "--out", str(tmp_path / "run"), "--max-steps", "2"]
+
+    printed = CliRunner().invoke(cpd.app, [*words, "--set", "loss.bank_on_disk=true"])
+
+    assert printed.exit_code == 0
+    assert "memory banks: 0 MiB on disk for each process" in printed.stderr
+
+
 def test_the_bundle_is_whole_and_answers(finished):
     from cpd_model.bundle import open_bundle, verify_bundle
 
