@@ -101,5 +101,5 @@ def test_a_scale_that_nothing_can_measure_is_refused(start, tmp_path):
         config=without, out=tmp_path / "run", pairs=make_smoke_pairs(tmp_path / "videos")
     )
 
-    with pytest.raises(InputError, match="set model.features=true, or video_options.standardized"):
+    with pytest.raises(InputError, match=r"set model\.features=true, or video_options"):
         run_training(request, console=Console(file=io.StringIO()), command="cpd train test")
