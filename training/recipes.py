@@ -111,7 +111,7 @@ def adapt() -> RunConfig:
         loss=LossChoice(kind="infonce", temperature=0.05),
         optimizer=OptimizerChoice(
             kind="adamw",
-            learning_rate=3e-4,
+            learning_rate=3e-5,
             weight_decay=0.1,
             clip_norm=1.0,
             schedule="cosine",
