@@ -120,7 +120,8 @@ def main() -> None:
     for label, towers in candidates:
         columns = joined.columns(towers)
         some = EmbeddedPool(
-            {path: rows_VF[:, columns] for path, rows_VF in pool.embeddings.items()}, pool.reasons
+            embeddings={path: rows_VF[:, columns] for path, rows_VF in pool.embeddings.items()},
+            reasons=pool.reasons,
         )
         rows.append([label, str(len(columns)), *(_accuracy(split, some) for split in splits)])
     record(
