@@ -1,6 +1,6 @@
 """The paper's claims, small enough for a CPU: objectives, curriculum, K, amount and source.
 
-python benchmarks/learning.py --pairs FILE                    all tables, about 25 minutes of a core
+python benchmarks/learning.py --pairs FILE                    all tables, 15 minutes of one core
 python benchmarks/learning.py --pairs FILE --only amount --dry-run
 
 Every run is the recipe `base` with a smaller head, on features that are computed once (which takes
@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from statistics import mean
 
@@ -29,7 +28,7 @@ from learning_lab import (
     HIDDEN,
     Found,
     Lab,
-    source_of,
+    Part,
     spread,
     tell,
     with_loss,
@@ -46,22 +45,21 @@ from training.evaluate_linear import LinearChoice, evaluate_linear
 from training.label_figures import label_figures, label_intervals
 from training.views import Views
 
-ALL = "all"
 UCF_CLASSES = ("BabyCrawling", "Punch", "PushUps")
 FIGHT_CLASSES = ("fight", "noFight")
 TUNING_SEED = 1000
 """Of the runs that choose rates and temperatures; the tables' seeds count from 0."""
 
-TOKEN_STEPS, TOKEN_BATCH = 48, 96
+TOKEN_STEPS, TOKEN_BATCH, TEXT_RATE, JUDGED = 48, 96, 1e-4, 400
 """Of the curriculum's runs: their captions go through the whole text encoder."""
-
 
 NCE = LossChoice(kind="nce", num_negatives=4096, shared_negatives=True)
 INFONCE = LossChoice(kind="infonce")
 SIGMOID = LossChoice(kind="sigmoid")
+NCE_BANKS, USUAL = "NCE with banks", "InfoNCE in the batch"
 OBJECTIVES = {
-    "NCE with banks, K = 4096": (NCE, (0.05, 0.07)),
-    "InfoNCE in the batch": (INFONCE, (0.05, 0.07)),
+    NCE_BANKS: (NCE, (0.05, 0.07)),
+    USUAL: (INFONCE, (0.05, 0.07)),
     "sigmoid, its temperature learns": (SIGMOID, (0.1,)),
 }
 RATES = (1e-3, 3e-3)
@@ -73,12 +71,12 @@ class Bench:
     def __init__(self, lab: Lab, *, seeds: int) -> None:
         self.lab = lab
         self.seeds = seeds
+        self._tuned: dict[str, RunConfig] = {}
 
-    @cached_property
-    def tuned(self) -> dict[str, RunConfig]:
-        """Of each objective the learning rate and temperature that served best on one seed."""
-        chosen = {}
-        for name, (loss, temperatures) in OBJECTIVES.items():
+    def tuned(self, name: str) -> RunConfig:
+        """An objective with the learning rate and temperature that served it best on one seed."""
+        if name not in self._tuned:
+            loss, temperatures = OBJECTIVES[name]
             tried = [
                 with_loss(
                     replace(self.lab.config, seed=TUNING_SEED),
@@ -89,109 +87,96 @@ class Bench:
                 for rate in RATES
             ]
             recalls = [_mean_recall(self.lab.run(config)) for config in tried]
-            best = tried[int(np.argmax(recalls))]
-            chosen[name] = best
-            tell(
-                f"{name}: temperature {best.loss.temperature}, rate "
-                f"{best.optimizer.learning_rate}, recall {max(recalls):.4f} "
-                f"(others {min(recalls):.4f} and up)"
-            )
-        return chosen
+            self._tuned[name] = tried[int(np.argmax(recalls))]
+            tell(f"{name}: {_words(self._tuned[name])}; recalls tried {recalls}")
+        return self._tuned[name]
 
     def objectives(self) -> str:
         """NCE, InfoNCE and the sigmoid loss at the same number of steps."""
         rows = [
-            self._row(
-                f"{name} (temperature {config.loss.temperature:g}, rate "
-                f"{config.optimizer.learning_rate:g})",
-                [self.lab.run(replace(config, seed=seed)) for seed in range(self.seeds)],
-            )
-            for name, config in self.tuned.items()
+            self._row(f"{name} ({_words(self.tuned(name))})", self._seeded(self.tuned(name)))
+            for name in OBJECTIVES
         ]
+        tried = ", ".join(str(len(RATES) * len(each)) for _, each in OBJECTIVES.values())
         return self._table(
             rows,
-            "Learning rate and temperature of each were chosen among "
-            f"{', '.join(f'{len(RATES) * len(t)}' for _, t in OBJECTIVES.values())} on one "
-            f"other seed. The same steps for all; seconds say what they cost.",
-        )
-
-    def negatives(self) -> str:
-        """K, with NCE's own best temperature and rate."""
-        config = self.tuned["NCE with banks, K = 4096"]
-        counts = [count for count in (64, 512, 4096) if count < len(self.lab.train.pairs)]
-        rows = []
-        for count in [*counts, len(self.lab.train.pairs)]:
-            loss = replace(config.loss, num_negatives=count)
-            found = [
-                self.lab.run(replace(config, loss=loss, seed=seed)) for seed in range(self.seeds)
-            ]
-            rows.append(self._row(f"K = {count}", found))
-        return self._table(
-            rows,
-            "NCE, temperature and rate as chosen for K = 4096; the last K is "
-            "N. One draw of K serves the whole batch.",
+            f"Temperature and learning rate of each were chosen among {tried} on one other seed. "
+            "The same steps for all; seconds say what they cost.",
         )
 
     def amount(self) -> str:
         """The growth curve of weak supervision."""
-        rows = []
-        for parts in (8, 4, 2, 1):
-            found, sizes = [], set()
-            for seed in range(self.seeds):
-                part = self.lab.train.share(parts, seed=seed)
-                sizes.add(len(part.pairs))
-                found.append(self.lab.run(replace(self._usual, seed=seed), part))
-            share = "all pairs" if parts == 1 else f"1/{parts} of the pairs"
-            rows.append(self._row(f"{share} ({min(sizes)})", found))
+        usual, rows = self.tuned(USUAL), []
+        for parts in (8, 4, 2):
+            chosen = [self.lab.train.share(parts, seed=seed) for seed in range(self.seeds)]
+            found = [
+                self.lab.run(replace(usual, seed=seed), part) for seed, part in enumerate(chosen)
+            ]
+            rows.append(self._row(f"1/{parts} of the pairs ({len(chosen[0].pairs)})", found))
+        rows.append(self._row(f"all pairs ({len(self.lab.train.pairs)})", self._seeded(usual)))
         return self._table(
             rows,
-            f"{self._usual_words} The same steps whatever the amount, each "
-            "seed with its own part; smaller parts lie within larger ones.",
+            f"{USUAL}, {_words(usual)}. The same steps whatever the amount, each seed with its own "
+            "part; smaller parts lie within larger ones.",
         )
 
     def sources(self) -> str:
         """One source alone, looked at by the others."""
-        names = sorted({source_of(pair.id) for pair in self.lab.train.pairs})
-        rows = []
-        for name in [*names, ALL]:
-            part = self.lab.train if name == ALL else self.lab.train.of_source(name)
-            found = [
-                self.lab.run(replace(self._usual, seed=seed), part) for seed in range(self.seeds)
-            ]
-            rows.append(self._row(f"{name} ({len(part.pairs)} pairs)", found))
-        return self._table(rows, f"{self._usual_words} The same steps for all.")
+        usual, rows = self.tuned(USUAL), []
+        for name in self.lab.judges:
+            part = self.lab.train.of_source(name)
+            rows.append(self._row(f"{name} ({len(part.pairs)} pairs)", self._seeded(usual, part)))
+        rows.append(self._row(f"all ({len(self.lab.train.pairs)} pairs)", self._seeded(usual)))
+        return self._table(rows, f"{USUAL}, {_words(usual)}. The same steps for all.")
+
+    def negatives(self) -> str:
+        """K, with NCE's own best temperature and rate."""
+        usual, total, rows = self.tuned(NCE_BANKS), len(self.lab.train.pairs), []
+        for count in [*(count for count in (64, 512, 4096) if count < total), total]:
+            config = replace(usual, loss=replace(usual.loss, num_negatives=count))
+            rows.append(self._row(f"K = {count}", self._seeded(config)))
+        return self._table(
+            rows,
+            f"NCE, {_words(usual)}, as chosen for K = {NCE.num_negatives}; the last K is N. One "
+            "draw of K serves the whole batch.",
+        )
 
     def curriculum(self) -> str:
         """When the text encoder's last layers learn."""
-        short = replace(self._usual, data=replace(self._usual.data, batch_size=TOKEN_BATCH))
-        steps_per_epoch = len(self.lab.train.pairs) // TOKEN_BATCH
-        half = TOKEN_STEPS / 2 / steps_per_epoch
+        usual = self.tuned(USUAL)
+        epoch = len(self.lab.train.pairs) // TOKEN_BATCH
+        judges = {name: part.first_captions(JUDGED) for name, part in self.lab.judges.items()}
         rows = []
-        for name, unfreeze, layers in (
-            ("never (stage I alone)", None, None),
-            ("last layer, second half", half, 1),
-            ("last two layers, second half", half, 2),
-            ("last two layers, from the start", 0.0, 2),
+        for name, unfreeze in (
+            ("never: stage I alone", None),
+            ("in the second half", TOKEN_STEPS / 2 / epoch),
+            ("from the start", 0.0),
         ):
-            choice = Curriculum(
-                unfreeze_epoch=unfreeze, text_learning_rate=1e-4, text_layers=layers
+            config = replace(
+                usual,
+                data=replace(usual.data, batch_size=TOKEN_BATCH),
+                optimizer=replace(usual.optimizer, warmup_epochs=6 / epoch),
+                curriculum=Curriculum(
+                    unfreeze_epoch=unfreeze, text_learning_rate=TEXT_RATE, text_layers=2
+                ),
             )
-            found = []
-            for seed in range(self.seeds):
-                config = replace(
-                    short,
-                    seed=seed,
-                    curriculum=choice,
-                    optimizer=replace(short.optimizer, warmup_epochs=4 / steps_per_epoch),
-                )
-                found.append(self.lab.run(config, steps=TOKEN_STEPS))
+            found = [
+                self.lab.trained(
+                    replace(config, seed=seed), self.lab.train, steps=TOKEN_STEPS, judges=judges
+                )[0]
+                for seed in range(self.seeds)
+            ]
             rows.append(self._row(name, found))
         return self._table(
             rows,
-            f"{self._usual_words} Only {TOKEN_STEPS} steps of {TOKEN_BATCH} "
-            "pairs, for captions that learn go through the whole text encoder; "
-            "its rate is 1e-4. Says how the start differs, not the end.",
+            f"{USUAL}, {_words(usual)}. When the text encoder's last two layers learn, at the rate "
+            f"{TEXT_RATE:g}. Captions that learn go through the whole encoder, so there are only "
+            f"{TOKEN_STEPS} steps of {TOKEN_BATCH} pairs, judged by the first {JUDGED} videos of "
+            "each source and their first captions: not to be compared with the other tables.",
         )
+
+    def _seeded(self, config: RunConfig, part: Part | None = None) -> list[Found]:
+        return [self.lab.run(replace(config, seed=seed), part) for seed in range(self.seeds)]
 
     def linear(self, model: str, data: Path) -> str:
         """Trained features against those that they were made of."""
@@ -215,8 +200,8 @@ class Bench:
         header = ["features", "UCF101, 3 classes, split 2", "fight or not"]
         return (
             f"{markdown_table(header, rows)}\n\nTop-1 with its 95 % interval. Logistic regression, "
-            "L2 chosen on training videos held back by group; one clip of each video. Fight or not: "
-            "25 clips each, a quarter of them tested."
+            "L2 chosen on training videos held back by group; one clip of each video. Fight or "
+            "not: 25 clips each, a quarter of them tested."
         )
 
     def _encoders(self, model: str, folder: Path) -> list[tuple[str, Encoder, str]]:
@@ -224,7 +209,7 @@ class Bench:
         start = load_encoder("cpd-start")
         found.append(("cpd-start, backbone features", start, "trunk"))
         found.append(("cpd-start, embedding", start, "embedding"))
-        _, built = self.lab.trained(replace(self._usual, seed=0))
+        _, built = self.lab.trained(replace(self.tuned(USUAL), seed=0), self.lab.train)
         save_bundle(built.model, built.processor, folder / "trained")
         own = open_bundle(folder / "trained", name="trained", device="cpu")
         found.append(("head of these tables, embedding", own, "embedding"))
@@ -232,17 +217,9 @@ class Bench:
             found.append((f"{public_name(model)}, embedding", load_encoder(model), "embedding"))
         return found
 
-    @cached_property
-    def _usual(self) -> RunConfig:
-        return with_loss(self.lab.config, replace(INFONCE, temperature=0.05), 2e-3)
-
-    @property
-    def _usual_words(self) -> str:
-        return "InfoNCE, temperature 0.05, rate 2e-3."
-
     def _row(self, name: str, found: list[Found]) -> list[str]:
         cells = [name]
-        for source in self.lab.sources:
+        for source in self.lab.judges:
             cells += [
                 spread([one.recalls[source][figure] for one in found])
                 for figure in ("recall_at_1", "recall_at_5", "recall")
@@ -256,12 +233,16 @@ class Bench:
             "",
             *(
                 f"{source} {figure}"
-                for source in self.lab.sources
+                for source in self.lab.judges
                 for figure in ("R@1", "R@5", "mean")
             ),
             "seconds",
         ]
         return f"{about}\n\n{markdown_table(header, rows)}"
+
+
+def _words(config: RunConfig) -> str:
+    return f"temperature {config.loss.temperature:g}, rate {config.optimizer.learning_rate:g}"
 
 
 def _mean_recall(found: Found) -> float:
@@ -311,7 +292,7 @@ def main() -> None:
     bench = Bench(lab, seeds=options.seeds)
     about = (
         f"{len(lab.train.pairs)} pairs to learn from, val by source: "
-        + ", ".join(f"{name} {len(lab.val.of_source(name).pairs)} videos" for name in lab.sources)
+        + ", ".join(f"{name} {len(lab.judges[name].pairs)} videos" for name in lab.judges)
         + f". Recipe `base` with {HIDDEN} hidden units on the mean frame of each pair, batches of "
         f"{BATCH}, "
         f"{lab.steps_of(lab.config)} steps where nothing else is said, last step's figures, "

@@ -30,7 +30,7 @@ from training.run_recall import FeatureJudge, recall_figures
 from training.schedule import stage
 from training.towers import PairTowers
 
-HIDDEN, BATCH, EPOCHS = 512, 256, 5.0
+HIDDEN, BATCH, EPOCHS = 512, 256, 2.5
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,14 @@ class Part:
             self.texts, row_of_M=np.concatenate(rows), start_N=np.cumsum([0, *sizes[:-1]])
         )
         return Part(pairs, table, texts)
+
+    def first_captions(self, num_pairs: int) -> "Part":
+        """The first so many pairs, each with its first caption alone."""
+        part = self.only(range(min(num_pairs, len(self.pairs))))
+        pairs = [replace(pair, captions=pair.captions[:1]) for pair in part.pairs]
+        rows = part.texts.row_of_M[part.texts.start_N]
+        texts = replace(part.texts, row_of_M=rows, start_N=np.arange(len(pairs)))
+        return Part(pairs, part.table, texts)
 
     def of_source(self, source: str) -> "Part":
         return self.only([n for n, pair in enumerate(self.pairs) if source_of(pair.id) == source])
@@ -111,6 +119,7 @@ class Lab:
     def __init__(self, pairs: Path, val: Path | None) -> None:
         found = read_run_pairs(pairs, val, on_message=tell)
         self.config = small_base()
+        self._known: dict[str, Found] = {}
         built = build_model(self.config.model, seed=0, on_message=tell)
         self.train, self.val = (
             self._part(chosen, built, f"{name} pairs")
@@ -118,9 +127,10 @@ class Lab:
         )
 
     @cached_property
-    def sources(self) -> list[str]:
-        """Of the val videos."""
-        return sorted({source_of(pair.id) for pair in self.val.pairs})
+    def judges(self) -> dict[str, Part]:
+        """The val videos of each source."""
+        sources = sorted({source_of(pair.id) for pair in self.val.pairs})
+        return {source: self.val.of_source(source) for source in sources}
 
     @cached_property
     def scale(self) -> torch.Tensor:
@@ -128,15 +138,27 @@ class Lab:
         table = self.train.table
         return torch.from_numpy(table.features_of(np.flatnonzero(table.readable()))[:, 0]).float()
 
-    def run(self, config: RunConfig, part: Part | None = None, *, steps: int = 0) -> Found:
-        """Train on some of the pairs, and judge every source."""
-        return self.trained(config, part, steps=steps)[0]
+    def run(self, config: RunConfig, part: Part | None = None) -> Found:
+        """Train on all or some of the pairs, and judge every source.
+
+        A run over all pairs that was made before is not made again.
+        """
+        if part is not None:
+            return self.trained(config, part)[0]
+        key = repr(config)
+        if key not in self._known:
+            self._known[key] = self.trained(config, self.train)[0]
+        return self._known[key]
 
     def trained(
-        self, config: RunConfig, part: Part | None = None, *, steps: int = 0
+        self,
+        config: RunConfig,
+        part: Part,
+        *,
+        steps: int = 0,
+        judges: dict[str, Part] | None = None,
     ) -> tuple[Found, RunModel]:
-        """The same, and the model."""
-        part = self.train if part is None else part
+        """What a run reached, and its model."""
         steps = steps or self.steps_of(config)
         built = build_model(config.model, seed=config.seed)
         built.model.video_tower.scale.measure(self.scale)
@@ -149,24 +171,15 @@ class Lab:
         started = time.process_time()
         train(state, stream.batches(0, steps), config, plan=plan, on_step=lambda report: True)
         seconds = time.process_time() - started
-        return Found(self._judge(state.towers, built, config), seconds), built
+        recalls = {
+            source: _recalls(judge, state.towers, built, config)
+            for source, judge in (judges or self.judges).items()
+        }
+        return Found(recalls, seconds), built
 
     def steps_of(self, config: RunConfig) -> int:
         """Steps of the recipe over all pairs: every run makes as many, however few its pairs."""
         return round(config.epochs * (len(self.train.pairs) // config.data.batch_size))
-
-    def _judge(
-        self, towers: PairTowers, built: RunModel, config: RunConfig
-    ) -> dict[str, dict[str, float]]:
-        recalls = {}
-        for source in self.sources:
-            part = self.val.of_source(source)
-            order = BatchOrder(num_items=len(part.pairs), batch_size=1, seed=0)
-            stream = _stream(part, built, config, order)
-            recalls[source] = recall_figures(
-                FeatureJudge(part.pairs, stream, built.processor), towers
-            )
-        return recalls
 
     def _part(self, pairs: list[Pair], built: RunModel, name: str) -> Part:
         tell(f"features of {len(pairs)} {name}")
@@ -174,6 +187,14 @@ class Lab:
         stream = feature_pairs(pairs, built.model, built.processor, config=self.config, order=order)
         assert stream.texts is not None
         return Part(pairs, mean_table(stream.table), stream.texts)
+
+
+def _recalls(
+    part: Part, towers: PairTowers, built: RunModel, config: RunConfig
+) -> dict[str, float]:
+    order = BatchOrder(num_items=len(part.pairs), batch_size=1, seed=0)
+    stream = _stream(part, built, config, order)
+    return recall_figures(FeatureJudge(part.pairs, stream, built.processor), towers)
 
 
 def _state(built: RunModel, config: RunConfig, *, num_items: int) -> TrainState:
