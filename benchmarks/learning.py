@@ -91,18 +91,24 @@ class Bench:
             tell(f"{name}: {_words(self._tuned[name])}; recalls tried {recalls}")
         return self._tuned[name]
 
-    def objectives(self) -> str:
-        """NCE, InfoNCE and the sigmoid loss at the same number of steps."""
-        rows = [
-            self._row(f"{name} ({_words(self.tuned(name))})", self._seeded(self.tuned(name)))
-            for name in OBJECTIVES
-        ]
+    def objectives(self, *, times: int = 1) -> str:
+        """NCE, InfoNCE and the sigmoid loss at the same number of steps, or so many times that."""
+        rows = []
+        for name in OBJECTIVES:
+            config = self.tuned(name)
+            longer = replace(config, epochs=times * config.epochs)
+            rows.append(self._row(f"{name} ({_words(config)})", self._seeded(longer)))
         tried = ", ".join(str(len(RATES) * len(each)) for _, each in OBJECTIVES.values())
         return self._table(
             rows,
             f"Temperature and learning rate of each were chosen among {tried} on one other seed. "
-            "The same steps for all; seconds say what they cost.",
+            f"The same steps for all{f', {times} times as many as said above' * (times > 1)}; "
+            "seconds say what they cost.",
         )
+
+    def longer(self) -> str:
+        """The same once more, with four times the steps: memory banks fill epoch by epoch."""
+        return self.objectives(times=4)
 
     def amount(self) -> str:
         """The growth curve of weak supervision."""
@@ -277,6 +283,7 @@ def _linear_manifests(data: Path, folder: Path) -> list[tuple[Path, int, Path]]:
 
 TABLES: dict[str, str] = {
     "objectives": "Objectives at equal steps",
+    "longer": "Objectives at equal steps, four times as many",
     "amount": "Amount of pairs",
     "sources": "One source, seen from the other",
     "curriculum": "Curriculum of the text encoder",
