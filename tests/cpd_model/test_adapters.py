@@ -90,7 +90,8 @@ def test_a_frame_is_what_transformers_makes_of_it(folder: Path, model_type: str)
 
     features_NF = encoder.encode_frames(frames_NHWC)
 
-    np.testing.assert_allclose(features_NF, expected_ND, atol=2e-5)
+    # float32 kernels of different processors part by some 2e-5 after this many layers
+    np.testing.assert_allclose(features_NF, expected_ND, atol=5e-5)
 
 
 @pytest.mark.parametrize("model_type", ["xclip"], indirect=True)
