@@ -23,7 +23,8 @@ from cpd_model.encoder import FrameEncoder, Vectors
 from cpd_model.loading import find_model
 from cpd_model.zero_shot import read_class_names, spoken_label
 from training.adapt import Adaptation
-from training.adapt_pairs import AdaptPairs, hold_back
+from training.adapt_folds import plan_trials
+from training.adapt_pairs import AdaptPairs, caption_kinds
 from training.config import DataChoice, RunConfig
 from training.frame_features import frame_table
 from training.frame_table import FrameTable
@@ -63,9 +64,9 @@ def main() -> None:
     names = read_class_names((options.data / "labels" / "ucf101_classInd.txt").read_text("utf-8"))
     sections = [_captions_section(clips, config), _labels_section(clips, names, config)]
     note = (
-        "Before is the start, after what `cpd train adapt` chose by a fifth of the clips that it "
-        "was given; the figures are of clips that it was not given. A clip is one vector of 8 "
-        "frames over all of it. Intervals: percentile bootstrap over the queries, 2000 resamples; "
+        "Before is the start, after what `cpd train adapt` made of the clips that it was given; "
+        "the figures are of clips that it was not given. A clip is one vector of 8 frames over all "
+        "of it. Intervals: percentile bootstrap over the queries, 2000 resamples; "
         "of the difference, over the same queries."
     )
     changed = f" Settings: {', '.join(options.settings)}." if options.settings else ""
@@ -84,12 +85,12 @@ def _captions_section(clips: Clips, config: RunConfig) -> str:
         tested = [captioned[at] for at in order[fold::FOLDS]]
         given = [clips.pairs[item] for item in captioned if item not in tested]
         adaptation = _adapted(given, config)
-        kept += not adaptation.course.best.weight
+        kept += not adaptation.course.best.candidate.weight
         for found, encoder in zip((before, after), _encoders(adaptation), strict=True):
             texts_QD = encoder.encode_text([clips.rows[item]["caption"] for item in tested])
             scores_QV = texts_QD @ _videos(clips, encoder).T
             found.append(pessimistic_ranks(scores_QV, tested))
-        print(f"fold {fold}: {adaptation.course.sentence(len(adaptation.pairs.val))}", flush=True)
+        print(f"fold {fold}: {adaptation.course.sentence()}", flush=True)
     ranks = np.concatenate(before), np.concatenate(after)
     figures: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
         **{f"R@{k}": lambda some, k=k: (some <= k).astype(np.float64) for k in (1, 5, 10)},
@@ -118,7 +119,7 @@ def _labels_section(clips: Clips, names: list[str], config: RunConfig) -> str:
         for draw in range(DRAWS):
             chosen = _shots(clips, given, shots, seed=draw)
             adaptation = _adapted([clips.pairs[item] for item in chosen], config)
-            kept += not adaptation.course.best.weight
+            kept += not adaptation.course.best.candidate.weight
             for when, encoder in zip(("before", "after"), _encoders(adaptation), strict=True):
                 labels_LD = encoder.encode_text([spoken_label(name) for name in names])
                 scores_VL = _videos(clips, encoder)[tested] @ labels_LD.T
@@ -126,7 +127,7 @@ def _labels_section(clips: Clips, names: list[str], config: RunConfig) -> str:
                 found.setdefault(f"{when} 101", []).append(hit.astype(np.float64))
                 hit = pessimistic_ranks(scores_VL[:, three], [three.index(t) for t in truth]) <= 1
                 found.setdefault(f"{when} 3", []).append(hit.astype(np.float64))
-            print(f"{shots} shots, draw {draw}: {adaptation.course.sentence(1)}", flush=True)
+            print(f"{shots} shots, draw {draw}: {adaptation.course.sentence()}", flush=True)
         for ways in ("101", "3"):
             mean = [np.mean(found[f"{when} {ways}"], axis=0) for when in ("before", "after")]
             rows.append([*_row(f"{shots} a class, {ways}-way", *mean), f"{kept} of {DRAWS}"])
@@ -149,8 +150,8 @@ def _shots(clips: Clips, given: list[int], shots: int, *, seed: int) -> list[int
 
 
 def _adapted(given: list[Pair], config: RunConfig) -> Adaptation:
-    train, val = hold_back(given, [pair.id for pair in given], seed=config.seed)
-    adaptation = Adaptation(AdaptPairs("", train, val, ""), config)
+    trials = plan_trials(caption_kinds(given), [pair.id for pair in given], seed=config.seed)
+    adaptation = Adaptation(AdaptPairs("", given, [], "", trials), config)
     adaptation.prepare()
     adaptation.learn()
     return adaptation

@@ -1,9 +1,10 @@
 """`cpd train adapt`: a model made better for one's own captions, on a CPU, in minutes.
 
 The heads of a start, and a small residual over frames that begins at zero, learn from features of
-its frozen towers. Now and then the weights are judged by held-back pairs, at several blends with
-the start, and the best blend is the result. The start itself is one of them: what comes out is
-never worse on the held-back pairs than what went in.
+its frozen towers. In trials that hold some of the pairs back, it is seen how many steps, and
+which blend with the start, find those best; then all pairs are learned from, that far. Where no
+gain stands out from chance the start itself is the result, so that on the held-back pairs what was
+chosen is never worse than what went in.
 """
 
 import time
@@ -22,24 +23,22 @@ from cpd_model.errors import InputError
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from training.adapt_course import AdaptCourse, OnLine
+from training.adapt_folds import Trial, readable_trials
 from training.adapt_judge import AdaptJudge
-from training.adapt_order import CaptionOrder
+from training.adapt_learner import AdaptLearner
 from training.adapt_pairs import AdaptPairs, caption_kinds, read_adapt_pairs
 from training.adapt_result import write_adapted
 from training.adapt_start import find_start, grown_changes
 from training.batch import BatchOrder
 from training.config import RunConfig
 from training.features import FeaturePairs, feature_pairs
-from training.learners import build_optimizer
-from training.loop import Plan, TrainState, train
-from training.objective import build_objective
+from training.loop import Plan
 from training.pair import Pair
 from training.run_folder import RunFolder
 from training.run_model import RunModel, build_model
 from training.run_pairs import RunPairs
 from training.run_record import first_record
 from training.run_report import Curves, open_curves
-from training.towers import PairTowers
 
 if TYPE_CHECKING:
     from training.run import RunRequest, RunResult
@@ -74,7 +73,7 @@ def run_adaptation(request: "RunRequest", *, console: Console, command: str) -> 
     adaptation.prepare(on_message=say)
     record = first_record(
         request.config,
-        RunPairs(*pairs),
+        RunPairs(*pairs[:4]),
         plan=adaptation.plan,
         device=adaptation.device,
         command=command,
@@ -83,11 +82,11 @@ def run_adaptation(request: "RunRequest", *, console: Console, command: str) -> 
     folder.forget_metrics_after(-1)
     with closing(open_curves(folder)) as curves:
         adaptation.learn(on_line=lambda line: _keep(line, folder, curves))
-    course = adaptation.course
-    record |= {"steps": course.step, "seconds": time.time() - started}
+    step = adaptation.course.best.candidate.step
+    record |= {"steps": step, "seconds": time.time() - started}
     figures = write_adapted(adaptation, folder=folder, record=record)
-    say(course.sentence(len(pairs.val)))
-    return RunResult(bundle=folder.bundle, step=course.step, figures=figures, interrupted=False)
+    say(adaptation.course.sentence())
+    return RunResult(bundle=folder.bundle, step=step, figures=figures, interrupted=False)
 
 
 def _keep(line: dict[str, Any], folder: RunFolder, curves: Curves) -> None:
@@ -115,20 +114,17 @@ class Adaptation:
         self.pairs = pairs
         self.config = config
         self.device = device
-        kinds = caption_kinds(pairs.train)
-        self._order = CaptionOrder(
-            num_items=len(pairs.train),
-            batch_size=min(config.data.batch_size, len(set(kinds))),
-            seed=config.seed,
-            kinds=tuple(kinds),
-        )
-        total = max(1, round(config.epochs * self._order.steps_per_epoch))
+        steps_per_epoch = max(1, len(pairs.train) // config.data.batch_size)
+        total = max(1, round(config.epochs * steps_per_epoch))
         self.plan = Plan(
-            steps_per_epoch=self._order.steps_per_epoch,
+            steps_per_epoch=steps_per_epoch,
             total_steps=total if max_steps is None else min(total, max_steps),
         )
         self.start: Path
         self.built: RunModel
+        self.trials: list[Trial]
+        """Those of the pairs that can be read."""
+
         self.course: AdaptCourse
 
     def prepare(self, *, on_message: OnMessage = lambda message: None) -> None:
@@ -146,27 +142,35 @@ class Adaptation:
         network.to(self.device)
         everything = [*self.pairs.train, *self.pairs.val]
         one = BatchOrder(num_items=len(everything), batch_size=1, seed=self.config.seed)
-        judged = self._stream(everything, one, on_message)
-        self._learned = self._stream(self.pairs.train, self._order, on_message)
-        self.course = AdaptCourse(
-            self._state(),
-            AdaptJudge(everything, judged, num_held=len(self.pairs.val)),
+        stream = self._stream(everything, one, on_message)
+        readable = stream.table.readable().tolist()
+        self.trials = readable_trials(self.pairs.trials, readable)
+        self._learned = [item for item in range(len(self.pairs.train)) if readable[item]]
+        self._learner = AdaptLearner(
+            self.built,
+            stream.in_order,
             self.config,
+            kinds=caption_kinds(everything),
             plan=self.plan,
         )
+        judge = AdaptJudge(everything, stream)
+        self.course = AdaptCourse(self._learner, judge, self.config, trials=self.trials)
 
     def learn(self, *, on_line: OnLine = lambda line: None) -> None:
-        """Train until no better blend comes; `on_line` is told the figures of each look."""
-        self.course.on_line = on_line
-        batches = self._learned.batches(0, self.plan.total_steps)
-        train(self.course.state, batches, self.config, plan=self.plan, on_step=self.course)
+        """Choose how far to go, and go; `on_line` is told the figures of each look."""
+        self.course.choose(on_line=on_line)
+        step, weight = self.course.best.candidate
+        if weight:
+            self._learner.learn(self._learned, on_step=lambda report: report.step < step)
 
     def result(self) -> tuple[CPDModel, CPDProcessor]:
         """The chosen blend; where that is the start, the start as it was."""
-        if not self.course.best.weight:
+        weight = self.course.best.candidate.weight
+        if not weight:
             return open_model(self.start)
         model = self.built.model
-        model.load_state_dict({**model.state_dict(), **self.course.weights})
+        blended = self._learner.blend.weights(weight)
+        model.load_state_dict({**model.state_dict(), **blended})
         return model, self.built.processor
 
     def _stream(self, pairs: list[Pair], order: BatchOrder, on_message: OnMessage) -> FeaturePairs:
@@ -178,22 +182,4 @@ class Adaptation:
             order=order,
             device=self.device,
             on_bad=lambda pair, reason: on_message(f"{pair.id} cannot be read: {reason}"),
-        )
-
-    def _state(self) -> TrainState:
-        objective = build_objective(
-            self.config.loss,
-            num_items=len(self.pairs.train),
-            embed_dim=self.built.model.cpd_config.embed_dim,
-            seed=self.config.seed,
-            device=self.device,
-            folder=None,
-            batch_size=self._order.batch_size,
-        )
-        return TrainState(
-            towers=PairTowers(self.built.model, self.built.processor, config=self.config),
-            objective=objective,
-            optimizer=build_optimizer(
-                self.built.model, objective.parameters(), self.config.optimizer
-            ),
         )

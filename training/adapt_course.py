@@ -1,102 +1,115 @@
-"""What happens between the steps of an adaptation: blends are judged, the best is remembered."""
+"""How far an adaptation goes: steps and blends are judged by pairs that were held back."""
 
-from collections.abc import Callable
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from training.adapt_judge import AdaptJudge
-from training.blend import WeightBlend
+import numpy as np
+
+from training.adapt_folds import Trial, num_judges
+from training.adapt_judge import AdaptJudge, HeldRanks, pooled
+from training.adapt_learner import AdaptLearner
 from training.config import RunConfig
-from training.loop import Plan, StepReport, TrainState
+from training.loop import StepReport
 
 OnLine: TypeAlias = Callable[[dict[str, Any]], None]
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 """Blends that are judged, beside 0: the start."""
 
-PATIENCE = 6
-"""Looks at the held-back pairs without a better blend, after which training ends."""
+
+class Candidate(NamedTuple):
+    """One way to adapt: what is chosen among."""
+
+    step: int = 0
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A blend, and what it does on the held-back pairs."""
+    """A candidate, and how the held-back pairs are found by it."""
 
-    figures: dict[str, float]
-    step: int = 0
-    weight: float = 0.0
+    ranks: HeldRanks
+    candidate: Candidate = Candidate()  # noqa: RUF009
 
-    def better_than(self, other: "Choice", start: "Choice") -> bool:
-        """Whether both figures are at least the start's, and the first above the other's."""
-        return (
-            self.figures["mean_mrr"] > other.figures["mean_mrr"] + 1e-9
-            and self.figures["mean_mrr"] >= start.figures["mean_mrr"]
-            and self.figures["recall"] >= start.figures["recall"]
-        )
+    @property
+    def figures(self) -> dict[str, float]:
+        """See `HeldRanks.figures`."""
+        return self.ranks.figures()
+
+    def clearly_better_than(self, start: "Choice") -> bool:
+        """Whether its gain is more than chance may give, and its recall at least the start's.
+
+        That is more than one standard error of the mean difference, pair by pair.
+        """
+        gain_H = self.ranks.scores() - start.ranks.scores()
+        error = np.std(gain_H, ddof=1) / math.sqrt(len(gain_H)) if len(gain_H) > 1 else math.inf
+        recalls = self.figures["recall"], start.figures["recall"]
+        return bool(gain_H.mean() > max(error, 1e-9)) and recalls[0] >= recalls[1]
 
 
 class AdaptCourse:
-    """Called after each step: judges blends, remembers the best, ends when none comes any more."""
+    """Learns once for each trial, and remembers what each look at the judges showed."""
 
     def __init__(
         self,
-        state: TrainState,
+        learner: AdaptLearner,
         judge: AdaptJudge,
         config: RunConfig,
         *,
-        plan: Plan,
+        trials: Sequence[Trial],
     ) -> None:
-        self.state = state
-        self.judge = judge
-        self._total = plan.total_steps
-        self._every = max(1, round(config.evaluate_epochs * plan.steps_per_epoch))
-        self._blend = WeightBlend(state.towers.model)
-        self.on_line: OnLine = lambda line: None
-        self._looks_in_vain = 0
-        self.start = Choice(judge.figures(state.towers))
+        self._learner = learner
+        self._judge = judge
+        self._trials = trials
+        self._total = learner.plan.total_steps
+        self._every = max(1, round(config.evaluate_epochs * learner.plan.steps_per_epoch))
+        self._ranks: dict[Candidate, list[HeldRanks]] = defaultdict(list)
+        self._lines: dict[int, dict[str, Any]] = {}
+        held = [judge.ranks(learner.towers, trial.held) for trial in trials]
+        self.start = Choice(pooled(held))
         self.best = self.start
-        self.weights: dict[str, Any] = {}
-        """Those of the best blend; empty while that is the start."""
 
-    def __call__(self, report: StepReport) -> bool:
-        """Whether to go on."""
+    def choose(self, *, on_line: OnLine = lambda line: None) -> None:
+        """Try all candidates and set `best`; `on_line` is told the figures of each look."""
+        for trial in self._trials:
+            self._learner.learn(
+                trial.learned, on_step=lambda report, trial=trial: self._look(report, trial)
+            )
+        for candidate, ranks in self._ranks.items():
+            found = Choice(pooled(ranks), candidate)
+            score = found.figures["mean_mrr"]
+            name = f"mean_mrr_at_{candidate.weight:g}"
+            self._lines.setdefault(candidate.step, {"step": candidate.step})[name] = score
+            better = score > self.best.figures["mean_mrr"] + 1e-9
+            if better and found.clearly_better_than(self.start):
+                self.best = found
+        for step in sorted(self._lines):
+            on_line(self._lines[step])
+
+    def _look(self, report: StepReport, trial: Trial) -> bool:
         if report.step % self._every and report.step != self._total:
             return True
-        before = self.best
-        line: dict[str, Any] = {
-            "step": report.step,
-            "loss": report.loss,
-            "learning_rate": report.learning_rate,
-        }
         for weight in WEIGHTS:
-            line[f"mean_mrr_at_{weight:g}"] = self._look(report.step, weight)["mean_mrr"]
-        self.on_line(line)
-        self._looks_in_vain = 0 if self.best is not before else self._looks_in_vain + 1
-        return self._looks_in_vain < PATIENCE
+            with self._learner.blend.inside(weight):
+                found = self._judge.ranks(self._learner.towers, trial.held)
+            self._ranks[Candidate(report.step, weight)].append(found)
+        return True
 
-    def _look(self, step: int, weight: float) -> dict[str, float]:
-        with self._blend.inside(weight):
-            found = Choice(self.judge.figures(self.state.towers), step, weight)
-        if found.better_than(self.best, self.start):
-            self.best = found
-            self.weights = self._blend.weights(weight)
-        return found.figures
-
-    @property
-    def step(self) -> int:
-        """Steps that are done."""
-        return self.state.step
-
-    def sentence(self, num_held: int) -> str:
+    def sentence(self) -> str:
         """How it ended, honestly."""
-        if not self.best.weight:
+        judges = f"{num_judges(self._trials)} held-back pairs"
+        before, after = self.start.figures, self.best.figures
+        if not self.best.candidate.weight:
             return (
-                f"the start is kept: no blend found the {num_held} held-back pairs better "
-                f"(mean reciprocal rank {self.start.figures['mean_mrr']:.3f})"
+                f"the start is kept: no blend found the {judges} better by more than chance may "
+                f"(mean reciprocal rank {before['mean_mrr']:.3f})"
             )
+        step, weight = self.best.candidate
         return (
-            f"on {num_held} held-back pairs mean reciprocal rank "
-            f"{self.start.figures['mean_mrr']:.3f} -> {self.best.figures['mean_mrr']:.3f}, recall "
-            f"{self.start.figures['recall']:.3f} -> {self.best.figures['recall']:.3f}: "
-            f"weight {self.best.weight:g} of step {self.best.step}"
+            f"on {judges} mean reciprocal rank {before['mean_mrr']:.3f} -> "
+            f"{after['mean_mrr']:.3f}, recall {before['recall']:.3f} -> {after['recall']:.3f}: "
+            f"weight {weight:g} of step {step}"
         )

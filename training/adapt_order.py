@@ -18,11 +18,15 @@ class CaptionOrder(BatchOrder):
     kinds: tuple[int, ...]
     """Of each pair, see `training.adapt_pairs.caption_kinds`; batch_size at most as many."""
 
+    members: tuple[int, ...]
+    """The pairs that are drawn."""
+
     def items(self, step: int) -> NDArray[np.int64]:
         """This process's pairs of a step, int64, all different, as are their captions."""
         random = np.random.default_rng([self.seed, step])
-        kinds_N = np.asarray(self.kinds)
-        chosen = random.permutation(int(kinds_N.max()) + 1)[: self.batch_size]
-        items_B = np.array([random.choice(np.flatnonzero(kinds_N == kind)) for kind in chosen])
+        members_M = np.asarray(self.members)
+        kinds_M = np.asarray(self.kinds)[members_M]
+        chosen = random.permutation(np.unique(kinds_M))[: self.batch_size]
+        items_B = np.array([random.choice(members_M[kinds_M == kind]) for kind in chosen])
         share = self.batch_size // self.world_size
         return items_B[self.rank * share : (self.rank + 1) * share].astype(np.int64)

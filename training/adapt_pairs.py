@@ -1,21 +1,16 @@
 """Which captioned clips an adaptation learns from, and which it holds back to be judged by."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from cpd_model.errors import InputError
+from training.adapt_folds import Trial, num_judges, plan_trials, trials_of
 from training.pair import Pair
 from training.pairs import CAPTION, list_records, read_pairs
 from training.run_pairs import pairs_fingerprint
 
 LABEL = "label"
-HELD_BACK = 0.2
-"""Share of the pairs that judge, where the list itself names none."""
-
 MIN_PAIRS = 3
 """Two to tell apart, and one to judge by."""
 
@@ -28,10 +23,13 @@ class AdaptPairs(NamedTuple):
 
     train: list[Pair]
     val: list[Pair]
-    """Held back: never empty."""
+    """Those that judge and are never learned from; may be empty."""
 
     fingerprint: str
     """See `training.run_pairs.RunPairs`."""
+
+    trials: list[Trial]
+    """Who learns and who judges while the blend is chosen, as positions in [*train, *val]."""
 
 
 def read_adapt_pairs(
@@ -42,11 +40,11 @@ def read_adapt_pairs(
     caption_from: str | None = None,
     on_message: Callable[[str], None] = lambda message: None,
 ) -> AdaptPairs:
-    """Read the list, and hold back the rows of its split val, or else a fifth, whole groups of it.
+    """Read the list, and plan its trials: by the rows of its split val, or else by parts of it.
 
     Args:
         caption_from: the column to learn from; None: the captions, or labels where there are none.
-        on_message: told that labels are captions, and which part was held back.
+        on_message: told that labels are captions, and who judges.
 
     Raises:
         InputError: see `read_pairs`; or too few pairs, one caption for all, one group alone.
@@ -63,12 +61,18 @@ def read_adapt_pairs(
         val = [pair for pair in pairs if pair.split == "val"]
         held = "the rows of the split val"
     _check(train, source.name, needed=MIN_PAIRS - bool(val))
-    if not val:
+    if val:
+        trials, judges = trials_of(train, val), f"{len(val)} held back ({held})"
+    else:
         groups = groups_of(source, train)
-        train, val = hold_back(train, groups, seed=seed)
-        held = f"chosen by seed {seed}, no group in both parts"
-    on_message(f"learning from {len(train)} pairs; {len(val)} held back ({held})")
-    return AdaptPairs(source.name, train, val, pairs_fingerprint([*train, *val]))
+        trials = plan_trials(caption_kinds(train), groups, seed=seed)
+        count, parts = num_judges(trials), len(trials)
+        judges = (
+            f"{count} of them judge, held back in {parts} part{'s' * (parts > 1)} (seed {seed})"
+        )
+    on_message(f"learning from {len(train)} pairs; {judges}")
+    fingerprint = pairs_fingerprint([*train, *val])
+    return AdaptPairs(source.name, train, val, fingerprint, trials)
 
 
 def caption_column(source: Path) -> str:
@@ -87,42 +91,6 @@ def groups_of(source: Path, pairs: Sequence[Pair]) -> list[str]:
             path = source.absolute().parent / str(record.fields["path"])
             group_of[path.resolve()] = f"group {group}"
     return [group_of.get(pair.path.resolve(), f"video {pair.place}") for pair in pairs]
-
-
-def hold_back(
-    pairs: Sequence[Pair], groups: Sequence[str], *, seed: int
-) -> tuple[list[Pair], list[Pair]]:
-    """Learned and held-back pairs; a caption of several clips keeps one to learn from if it can.
-
-    Raises:
-        InputError: what would be left to learn from are fewer than two captions.
-    """
-    wanted = max(1, round(HELD_BACK * len(pairs)))
-    names = sorted(set(groups))
-    order = [names[i] for i in np.random.default_rng([seed, 20]).permutation(len(names))]
-    kinds = caption_kinds(pairs)
-    held: set[str] = set()
-    for spares in (True, False):  # first those that leave a clip of every caption to learn from
-        for name in order:
-            num_held = sum(group in held for group in groups)
-            if num_held >= wanted or name in held:
-                continue
-            left = Counter(
-                kind
-                for kind, group in zip(kinds, groups, strict=True)
-                if group not in held and group != name
-            )
-            if len(left) >= (len(set(kinds)) if spares else 2):
-                held.add(name)
-    if not held:
-        raise InputError(
-            f"the {len(pairs)} pairs are of {len(names)} groups, and holding one back to judge by "
-            "leaves fewer than two captions to tell apart; add clips of other groups"
-        )
-    parts: tuple[list[Pair], list[Pair]] = ([], [])
-    for pair, group in zip(pairs, groups, strict=True):
-        parts[group in held].append(pair)
-    return parts
 
 
 def caption_kinds(pairs: Sequence[Pair]) -> list[int]:

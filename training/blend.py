@@ -26,6 +26,12 @@ class WeightBlend:
             for name, start in self._start.items()
         }
 
+    def restart(self) -> None:
+        """Put the start into the model."""
+        with torch.no_grad():
+            for name, tensor in self._learned().items():
+                tensor.copy_(self._start[name])
+
     @contextmanager
     def inside(self, weight: float) -> Iterator[None]:
         """Put the blend into the model while the block runs."""

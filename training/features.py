@@ -5,6 +5,7 @@ encoder.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -76,6 +77,12 @@ class FeaturePairs:
     def nbytes(self) -> int:
         """What features and pooled texts take, in bytes."""
         return self.table.nbytes + (self.texts.rows_UE.nbytes if self.texts else 0)
+
+    def in_order(self, order: BatchOrder) -> "FeaturePairs":
+        """The same pairs and features in another order."""
+        other = copy(self)
+        other._order = order
+        return other
 
     def batches(self, first_step: int, stop_step: int) -> Iterator[Batch]:
         """The batches of steps [first_step, stop_step), in order."""

@@ -4,22 +4,15 @@ import json
 from typing import Any
 
 
-def model_card(record: dict[str, Any], figures: dict[str, Any]) -> str:
+def model_card(record: dict[str, Any], figures: dict[str, Any] | None) -> str:
     """The card of a finished run, Markdown.
 
     Args:
         record: what run.json says.
-        figures: of the weights that the bundle holds.
+        figures: of the weights that the bundle holds; None: a part of its own tells them.
     """
     data, settings = record["data"], record["settings"]
     start = settings["model"]["start"] or f"random weights ({settings['model']['preset']})"
-    table = "\n".join(f"| {name} | {_shown(value)} |" for name, value in figures.items())
-    measured = (
-        f"On {data['num_val']} held-back videos that training did not see:\n\n"
-        f"| figure | value |\n|---|---|\n{table}\n"
-        if data["num_val"]
-        else "No pairs were held back, so nothing was measured.\n"
-    )
     return f"""---
 library_name: cpd
 pipeline_tag: video-text-to-text
@@ -38,7 +31,7 @@ Terms: those under which the videos and captions were given; they are not known 
 
 ## Figures
 
-{measured}
+{_measured(data["num_val"], figures)}
 ## Training
 
 - start: {start}
@@ -55,6 +48,18 @@ All settings:
 {json.dumps(settings, indent=2)}
 ```
 """
+
+
+def _measured(num_val: int, figures: dict[str, Any] | None) -> str:
+    if figures is None:
+        return "See Adaptation, below.\n"
+    if not num_val:
+        return "No pairs were held back, so nothing was measured.\n"
+    table = "\n".join(f"| {name} | {_shown(value)} |" for name, value in figures.items())
+    return (
+        f"On {num_val} held-back videos that training did not see:\n\n"
+        f"| figure | value |\n|---|---|\n{table}\n"
+    )
 
 
 def _shown(value: Any) -> str:

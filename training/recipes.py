@@ -105,13 +105,13 @@ def adapt() -> RunConfig:
     """The default model, or another, made better for one's own captions; see training.adapt."""
     return RunConfig(
         recipe="adapt",
-        epochs=100.0,
+        epochs=30.0,
         model=ModelChoice(start=DEFAULT_MODEL, train_backbone=False, features=True),
         data=DataChoice(batch_size=256),
         loss=LossChoice(kind="infonce", temperature=0.05),
         optimizer=OptimizerChoice(
             kind="adamw",
-            learning_rate=3e-5,
+            learning_rate=1e-3,
             weight_decay=0.1,
             clip_norm=1.0,
             schedule="cosine",
