@@ -81,13 +81,21 @@ def _with_constant(rgb_BC: Vectors) -> Vectors:
 
 
 def tiny_bundle(
-    folder: Path, *, video_tower: Literal["frames", "resnet3d"] = "frames", seed: int = 0
+    folder: Path,
+    *,
+    video_tower: Literal["frames", "resnet3d"] = "frames",
+    seed: int = 0,
+    float16_features: bool = False,
 ) -> Path:
     """Write a bundle of a tiny random model, and return its folder.
 
     Its embeddings mean nothing, but everything else is real: 8 dimensions, clips of 4 frames of
     32x32 pixels, a BERT of one layer over single letters and a few words. The same seed gives the
     same weights, and so the same fingerprint.
+
+    Args:
+        float16_features: draw the image backbone so large that half precision keeps its features;
+            those of an untrained one are otherwise near 1e-8.
     """
     import torch
 
@@ -100,6 +108,9 @@ def tiny_bundle(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CPDModel(config)
+        for module in model.modules() if float16_features else ():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight, mode="fan_in")
     save_bundle(model, CPDProcessor.for_config(config, tiny_tokenizer()), folder)
     return folder
 

@@ -6,13 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 from typer.testing import CliRunner, Result
 
 import cpd
-from cpd_model.bundle import recorded_fingerprint, save_bundle
-from cpd_model.model import CPDModel
-from cpd_model.processor import CPDProcessor
+from cpd_model.bundle import recorded_fingerprint
 from cpd_model.testing import COLORS, tiny_bundle
 from tests.index.colored_videos import Scene, write_video
 
@@ -28,15 +25,7 @@ def say(*words: object) -> Result:
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model whose random backbone tells colours apart."""
-    folder = tmp_path_factory.mktemp("start")
-    tiny_bundle(folder / "tiny")
-    model = CPDModel.from_pretrained(folder / "tiny")
-    torch.manual_seed(0)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, mode="fan_in")
-    save_bundle(model, CPDProcessor.from_pretrained(folder / "tiny"), folder / "start")
-    return folder / "start"
+    return tiny_bundle(tmp_path_factory.mktemp("start") / "start", float16_features=True)
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cpd_model.bundle import open_bundle, open_model, recorded_fingerprint, save_bundle
+from cpd_model.bundle import open_bundle, open_model, recorded_fingerprint
 from cpd_model.errors import InputError
-from cpd_model.model import CPDModel
-from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle
 from tests.training.media import write_pairs
 from training.adapt import Adaptation, run_adaptation
@@ -40,15 +38,7 @@ from training.settings import apply_settings
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """A bundle whose random backbone is large enough that its features survive float16."""
-    folder = tmp_path_factory.mktemp("start")
-    tiny_bundle(folder / "tiny")
-    model = CPDModel.from_pretrained(folder / "tiny")
-    torch.manual_seed(0)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, mode="fan_in")
-    save_bundle(model, CPDProcessor.from_pretrained(folder / "tiny"), folder / "start")
-    return folder / "start"
+    return tiny_bundle(tmp_path_factory.mktemp("start") / "start", float16_features=True)
 
 
 @pytest.fixture(scope="module")
