@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -75,9 +76,7 @@ class AdaptCourse:
     def choose(self, *, on_line: OnLine = lambda line: None) -> None:
         """Try all candidates and set `best`; `on_line` is told the figures of each look."""
         for trial in self._trials:
-            self._learner.learn(
-                trial.learned, on_step=lambda report, trial=trial: self._look(report, trial)
-            )
+            self._learner.learn(trial.learned, on_step=partial(self._look, trial))
         for candidate, ranks in self._ranks.items():
             found = Choice(pooled(ranks), candidate)
             score = found.figures["mean_mrr"]
@@ -89,7 +88,7 @@ class AdaptCourse:
         for step in sorted(self._lines):
             on_line(self._lines[step])
 
-    def _look(self, report: StepReport, trial: Trial) -> bool:
+    def _look(self, trial: Trial, report: StepReport) -> bool:
         if report.step % self._every and report.step != self._total:
             return True
         for weight in WEIGHTS:
