@@ -56,11 +56,22 @@ def plan_trials(kinds: Sequence[int], groups: Sequence[str], *, seed: int) -> li
 
 
 def readable_trials(trials: Sequence[Trial], readable: Sequence[bool]) -> list[Trial]:
-    """The trials without the pairs whose video cannot be read; they neither learn nor judge."""
-    return [
+    """The trials without the pairs whose video cannot be read; they neither learn nor judge.
+
+    Raises:
+        InputError: no trial has pairs left for both.
+    """
+    left = [
         Trial(*(tuple(item for item in part if readable[item]) for part in trial))
         for trial in trials
     ]
+    left = [trial for trial in left if len(trial.learned) > 1 and trial.held]
+    if not left:
+        raise InputError(
+            f"only {sum(readable)} of {len(readable)} clips can be read, too few to learn from "
+            "some and judge by others; mend the list"
+        )
+    return left
 
 
 def num_judges(trials: Sequence[Trial]) -> int:

@@ -21,7 +21,15 @@ from cpd_model.testing import tiny_bundle, tiny_tokenizer
 from tests.training.media import write_pairs
 from training.adapt import Adaptation, run_adaptation
 from training.adapt_course import Candidate, Choice
-from training.adapt_folds import FOLDS, LARGE, num_judges, plan_trials, trials_of
+from training.adapt_folds import (
+    FOLDS,
+    LARGE,
+    Trial,
+    num_judges,
+    plan_trials,
+    readable_trials,
+    trials_of,
+)
 from training.adapt_judge import HeldRanks, held_ranks, pooled
 from training.adapt_order import CaptionOrder
 from training.adapt_pairs import (
@@ -292,6 +300,14 @@ def test_of_a_large_list_one_part_judges():
 
     assert len(trials) == 1
     assert num_judges(trials) == LARGE / FOLDS
+
+
+def test_what_cannot_be_read_neither_learns_nor_judges():
+    trials = [Trial((0, 1, 2), (3,)), Trial((0, 2, 3), (1,))]
+
+    assert readable_trials(trials, [True, True, True, False]) == [Trial((0, 2), (1,))]
+    with pytest.raises(InputError, match="only 1 of 4 clips can be read, too few to learn"):
+        readable_trials(trials, [True, False, False, False])
 
 
 def test_labels_are_captions_only_where_there_is_no_caption(tmp_path):
