@@ -93,7 +93,7 @@ class Bench:
 
     def objectives(self, *, times: int = 1) -> str:
         """NCE, InfoNCE and the sigmoid loss at the same number of steps, or so many times that."""
-        rows = []
+        rows = [self._row("nothing learned: cpd-start", [self.lab.start()])]
         for name in OBJECTIVES:
             config = self.tuned(name)
             longer = replace(config, epochs=times * config.epochs)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from training.batch import BatchOrder
-from training.config import LossChoice, RunConfig
+from training.config import LossChoice, ModelChoice, RunConfig
 from training.features import FeaturePairs, feature_pairs
 from training.frame_table import FrameTable
 from training.learners import build_optimizer
@@ -176,6 +176,18 @@ class Lab:
             for source, judge in (judges or self.judges).items()
         }
         return Found(recalls, seconds), built
+
+    def start(self) -> Found:
+        """`cpd-start` as it is, judged by the same features."""
+        blocks = self.config.model.changes["video_options"]["feature_blocks"]
+        changes = {"video_options": {"feature_blocks": blocks}}
+        built = build_model(ModelChoice(start="cpd-start", changes=changes), seed=0)
+        towers = PairTowers(built.model, built.processor, config=self.config)
+        recalls = {
+            source: _recalls(judge, towers, built, self.config)
+            for source, judge in self.judges.items()
+        }
+        return Found(recalls, 0.0)
 
     def steps_of(self, config: RunConfig) -> int:
         """Steps of the recipe over all pairs: every run makes as many, however few its pairs."""
