@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import torch
-from training.objective import build_objective
 
 from cpd_model.config import CPDConfig
 from cpd_model.model import CPDModel
@@ -20,6 +19,7 @@ from training.config import (
 )
 from training.learners import build_optimizer
 from training.loop import Plan, TrainState, train
+from training.objective import build_objective
 from training.towers import PairTowers
 from training.weight_average import WeightAverage
 
