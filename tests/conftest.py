@@ -6,6 +6,7 @@ Nothing here imports torch: a test that does not need it starts without it.
 import os
 import random
 import shutil
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ settings.load_profile("cpd")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set what libraries read while they are imported, before a test module imports them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that runs us in the background has us ignore Ctrl-C, and programs that tests
+        # start and interrupt would inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as cpd.main does
     if "PYTEST_XDIST_WORKER" in os.environ:

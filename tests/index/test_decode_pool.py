@@ -69,18 +69,21 @@ def test_the_hash_is_sha256_of_the_content(pool: DecodePool, grey_video: Path) -
     assert content_hash == hashlib.sha256(grey_video.read_bytes()).hexdigest()
 
 
-def test_large_results_arrive_whole_and_leave_nothing_behind(grey_video: Path) -> None:
+def test_large_results_arrive_whole_and_leave_nothing_behind(
+    grey_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests run pools beside this one
     spec = ClipSpec(num_frames=4, frame_size=256, resize="squash", short_side=256)
     times = np.linspace(0, 2, 30).tolist()
-    before = set(Path(tempfile.gettempdir()).glob("cpd-frames-*"))
 
     with DecodePool(num_workers=1) as pool:
         frames = pool.read_frames(grey_video, times, spec).result()
-        folders = set(Path(tempfile.gettempdir()).glob("cpd-frames-*")) - before
+        folders = list(tmp_path.glob("cpd-frames-*"))
         left = [file for folder in folders for file in folder.iterdir()]
 
     assert frames.nbytes > 5 << 20
     assert np.array_equal(frames, read_frames(grey_video, times, spec))
+    assert len(folders) == 1
     assert left == []
     assert not any(folder.exists() for folder in folders)
 
