@@ -22,6 +22,9 @@ COLORS = {
 }
 """Names that ColorEncoder understands, with their RGB values."""
 
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+"""What the vocabulary of a tokenizer made here begins with."""
+
 
 class ColorEncoder:
     """A FrameEncoder without weights: a clip is its mean colour, a text the colour it names.
@@ -117,20 +120,29 @@ def tiny_bundle(
 
 def tiny_tokenizer() -> Any:
     """A WordPiece tokenizer whose vocabulary is special tokens, colours, letters and digits."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     letters = [*string.ascii_lowercase, *string.digits]
-    words = [*special, *COLORS, *letters]
+    words = [*SPECIAL_TOKENS, *COLORS, *letters]
     words += [f"##{letter}" for letter in string.ascii_lowercase[: 64 - len(words)]]
     vocabulary = {word: index for index, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return finished_tokenizer(tokenizer)
+
+
+def finished_tokenizer(tokenizer: Any) -> Any:
+    """A tokenizer of `tokenizers` as transformers takes it, each text between [CLS] and [SEP].
+
+    Its vocabulary must begin with SPECIAL_TOKENS.
+    """
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
-        special_tokens=[(word, vocabulary[word]) for word in ("[CLS]", "[SEP]")],
+        special_tokens=[(word, tokenizer.token_to_id(word)) for word in ("[CLS]", "[SEP]")],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -238,23 +238,13 @@ class SyntheticPairs:
 
 def synthetic_tokenizer() -> Any:
     """One token for each word of the captions, lower case."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    words = [*special, *COLORS, *SHAPES, "moves", "then", *WAYS]
+    from cpd_model.testing import SPECIAL_TOKENS, finished_tokenizer
+
+    words = [*SPECIAL_TOKENS, *COLORS, *SHAPES, "moves", "then", *WAYS]
     vocabulary = {word: index for index, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        special_tokens=[(word, vocabulary[word]) for word in ("[CLS]", "[SEP]")],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-    )
+    return finished_tokenizer(tokenizer)
