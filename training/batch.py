@@ -77,10 +77,6 @@ class BatchOrder:
         """Whole batches that the list fills."""
         return self.num_items // self.batch_size
 
-    def epoch_of(self, step: int) -> int:
-        """The epoch, from 0, that a step belongs to."""
-        return step // self.steps_per_epoch
-
     def items(self, step: int) -> NDArray[np.int64]:
         """This process's pairs of a step, int64, all different."""
         epoch, place = divmod(step, self.steps_per_epoch)

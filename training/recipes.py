@@ -4,6 +4,7 @@ A variant is `dataclasses.replace` of one, or `--set key=value` on the command l
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 
 from cpd_model.defaults import DEFAULT_MODEL
@@ -47,17 +48,7 @@ def kinetics210k() -> RunConfig:
 
 def instagram300k() -> RunConfig:
     """The paper's pre-training on Instagram-300k: short videos and their posts."""
-    paper = kinetics210k()
-    return RunConfig(
-        recipe="instagram300k",
-        epochs=paper.epochs,
-        model=paper.model,
-        data=paper.data,
-        loss=paper.loss,
-        optimizer=paper.optimizer,
-        curriculum=paper.curriculum,
-        precision=paper.precision,
-    )
+    return replace(kinetics210k(), recipe="instagram300k")
 
 
 def base() -> RunConfig:

@@ -1,6 +1,5 @@
 """run.json: everything that says which run this was."""
 
-import hashlib
 import subprocess
 import sys
 import tempfile
@@ -115,12 +114,6 @@ def commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return asked.stdout.strip()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _versions() -> dict[str, str]:

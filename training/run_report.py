@@ -21,8 +21,6 @@ _STARVED_STEPS = 20
 _CHANCE_MARGIN = 0.02
 """A loss that is within this share of chance has learned nothing."""
 
-_CHANCE_EPOCHS = 1.0
-
 
 class Curves(Protocol):
     """Where figures become curves: TensorBoard."""
