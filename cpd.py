@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import typer
 
 import cpd_model.commands
-import index.commands
+import index.cli.commands
 import service.commands
-import training.commands
+import training.cli.commands
 from cpd_model.errors import CPDError
 
 EXIT_DONE_IN_PART = 1
@@ -44,8 +44,8 @@ def options(
     # `main` reads --debug itself, so that it works after the command's name as well.
 
 
-for package in (index, cpd_model, training, service):
-    package.commands.register(app)
+for commands in (index.cli.commands, cpd_model.commands, training.cli.commands, service.commands):
+    commands.register(app)
 
 
 def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app) -> None:

@@ -14,25 +14,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from results import markdown_table, public_name, record
+from rig.results import markdown_table, public_name, record
 
-from cpd_model.bundle import open_model
-from cpd_model.cpd_encoder import make_encoder
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
+from cpd_model.bundles.bundle import open_model
 from cpd_model.encoder import FrameEncoder, Vectors
+from cpd_model.encoders.cpd_encoder import make_encoder
 from cpd_model.loading import find_model
 from cpd_model.zero_shot import read_class_names, spoken_label
-from training.adapt import Adaptation
-from training.adapt_folds import plan_trials
-from training.adapt_pairs import AdaptPairs, caption_kinds
+from training.adapt.adapt import Adaptation
+from training.adapt.folds import plan_trials
+from training.adapt.pairs import AdaptPairs, caption_kinds
 from training.config import DataChoice, RunConfig
-from training.frame_features import frame_table
-from training.frame_table import FrameTable
-from training.frozen_towers import FrozenTowers
-from training.metrics import bootstrap_interval, pessimistic_ranks
-from training.pair import Pair
+from training.data.pair import Pair
+from training.evaluation.metrics import bootstrap_interval, pessimistic_ranks
+from training.features.frame_features import frame_table
+from training.features.frame_table import FrameTable
+from training.features.frozen_towers import FrozenTowers
 from training.recipes import adapt
-from training.settings import apply_settings
+from training.run.settings import apply_settings
 
 FOLDS = 5
 SHOTS = (1, 3, 5)

@@ -26,13 +26,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from results import markdown_table, record
+from rig.results import markdown_table, record
 
-from index.library import Library
-from index.library_writer import LibraryWriter
-from index.records import LibrarySettings
+from index.catalog.records import LibrarySettings
+from index.library.library import Library
+from index.library.writer import LibraryWriter
 from index.segments import Segment
-from index.video import VideoFacts
+from index.video.file import VideoFacts
 
 EMBED_DIM = 384
 SEGMENTS_A_VIDEO = 50

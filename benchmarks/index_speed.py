@@ -5,7 +5,7 @@
 
 Five things run over the same videos:
 
-    pipeline   index.embed.embed_videos: hash, probe, decode in processes, batch, embed
+    pipeline   index.ingest.embed.embed_videos: hash, probe, decode in processes, batch, embed
     (a)        a plain loop: decode every frame, convert it to RGB at full size, pick, resize; embed
     (a+)       the same reading in as many processes (one file: threads), embedding meanwhile
     (b)        the floor: decode the wanted frames alone, in as many processes, throw them away
@@ -33,15 +33,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from generated_video import describe_video, minute_of_video, repeat
 from plain_reading import every_frame, facts_of, wanted_frames
-from process_tree import Cost, measured
-from results import markdown_table, public_name, record, usable_cores
+from rig.generated_video import describe_video, minute_of_video, repeat
+from rig.process_tree import Cost, measured
+from rig.results import markdown_table, public_name, record, usable_cores
 
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.encoder import Encoder, FrameEncoder, Frames
-from index.decode_pool import DecodePool
-from index.embed import Bounds, EmbeddedVideo, FailedEmbedding, embed_videos
+from index.decoding.pool import DecodePool
+from index.ingest.embed import Bounds, EmbeddedVideo, FailedEmbedding, embed_videos
 from index.segments import SamplingPlan, plan_sampling
 
 T = TypeVar("T")

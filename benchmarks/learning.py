@@ -34,16 +34,16 @@ from learning_lab import (
     with_loss,
 )
 from numpy.typing import NDArray
-from results import markdown_table, public_name, record
+from rig.results import markdown_table, public_name, record
 
-from cpd_model.bundle import open_bundle, save_bundle
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
+from cpd_model.bundles.bundle import open_bundle, save_bundle
 from cpd_model.encoder import Encoder
 from cpd_model.loading import load_encoder
 from training.config import Curriculum, LossChoice, RunConfig
-from training.evaluate_linear import LinearChoice, evaluate_linear
-from training.label_figures import label_figures, label_intervals
-from training.views import Views
+from training.evaluation.label_figures import label_figures, label_intervals
+from training.evaluation.linear import LinearChoice, evaluate_linear
+from training.evaluation.views import Views
 
 UCF_CLASSES = ("BabyCrawling", "Punch", "PushUps")
 FIGHT_CLASSES = ("fight", "noFight")

@@ -14,21 +14,21 @@ from statistics import mean, stdev
 import numpy as np
 import torch
 
-from training.batch import BatchOrder
 from training.config import LossChoice, ModelChoice, RunConfig
-from training.features import FeaturePairs, feature_pairs
-from training.frame_table import FrameTable
-from training.learners import build_optimizer
-from training.loop import Plan, TrainState, train
-from training.objective import build_objective
-from training.pair import Pair
-from training.pooled_texts import PooledTexts
+from training.data.batch import BatchOrder
+from training.data.pair import Pair
+from training.features.frame_table import FrameTable
+from training.features.pooled_texts import PooledTexts
+from training.features.stream import FeaturePairs, feature_pairs
+from training.method.learners import build_optimizer
+from training.method.objective import build_objective
+from training.method.schedule import stage
+from training.method.towers import PairTowers
 from training.recipes import base
-from training.run_model import RunModel, build_model
-from training.run_pairs import read_run_pairs
-from training.run_recall import FeatureJudge, recall_figures
-from training.schedule import stage
-from training.towers import PairTowers
+from training.run.loop import Plan, TrainState, train
+from training.run.model import RunModel, build_model
+from training.run.pairs import read_run_pairs
+from training.run.recall import FeatureJudge, recall_figures
 
 HIDDEN, BATCH, EPOCHS = 512, 256, 2.5
 

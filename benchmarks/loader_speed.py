@@ -5,14 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
-from generated_pairs import textured_pairs
-from results import usable_cores
+from rig.generated_pairs import textured_pairs
+from rig.results import usable_cores
 
-from training.batch import BatchOrder
-from training.clips import ClipPairs
 from training.config import DataChoice, RunConfig
-from training.loop import Plan, StepReport, TrainState, train
-from training.run_model import RunModel
+from training.data.batch import BatchOrder
+from training.data.clips import ClipPairs
+from training.run.loop import Plan, StepReport, TrainState, train
+from training.run.model import RunModel
 
 
 def loader_section(

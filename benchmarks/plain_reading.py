@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cpd_model.encoder import ClipSpec, Frames
-from index.video import VideoFacts, probe, read_frames
+from index.video.file import VideoFacts, probe, read_frames
 
 
 def facts_of(path: Path) -> VideoFacts:

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from results import markdown_table, public_name, record
+from rig.results import markdown_table, public_name, record
 
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.encoder import Encoder
 from cpd_model.loading import load_encoder
-from training.evaluate import (
+from training.evaluation.evaluate import (
     RetrievalResult,
     ZeroShotResult,
     evaluate_retrieval,
     evaluate_zero_shot,
 )
-from training.metrics import (
+from training.evaluation.metrics import (
     Floats,
     bootstrap_interval,
     mean_per_class,

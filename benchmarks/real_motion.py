@@ -21,22 +21,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from results import markdown_table, public_name, record
+from rig.results import markdown_table, public_name, record
 
-from cpd_model.bundle import open_bundle
-from cpd_model.cpd_encoder import CPDEncoder, make_encoder
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
+from cpd_model.bundles.bundle import open_bundle
 from cpd_model.encoder import Frames, Vectors
+from cpd_model.encoders.cpd_encoder import CPDEncoder, make_encoder
 from cpd_model.loading import load_encoder
 from cpd_model.model import CPDModel
-from training.classifier_result import ranks_of_logits
-from training.evaluate_cache import EmbeddedPool
-from training.evaluate_linear import fit_on_views, mean_logits
-from training.label_figures import label_figures, label_intervals
-from training.linear_probe import log_loss
-from training.splits import Split, read_split
-from training.view_features import view_features
-from training.views import Views
+from training.evaluation.cache import EmbeddedPool
+from training.evaluation.classifier_result import ranks_of_logits
+from training.evaluation.label_figures import label_figures, label_intervals
+from training.evaluation.linear import fit_on_views, mean_logits
+from training.evaluation.linear_probe import log_loss
+from training.evaluation.splits import Split, read_split
+from training.evaluation.view_features import view_features
+from training.evaluation.views import Views
 
 CLASSES = ("BabyCrawling", "Punch", "PushUps")
 SPLITS = (2, 3)
@@ -168,7 +168,7 @@ def _protocol(splits: list[Split], views: Views, start: CPDEncoder) -> str:
 
 def _untrained(bundle: Path, seed: int) -> CPDEncoder:
     """The same network with random weights."""
-    from cpd_model.bundle import open_model
+    from cpd_model.bundles.bundle import open_model
 
     model, processor = open_model(bundle)
     torch.manual_seed(seed)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from generated_pairs import at_size, textured_pairs
-from results import markdown_table
 from rich.console import Console
+from rig.generated_pairs import at_size, textured_pairs
+from rig.results import markdown_table
 
 from training.config import RunConfig
 from training.recipes import RECIPES, base
-from training.run import RunRequest, run_training
+from training.run.run import RunRequest, run_training
 
 
 def memory_section(config: RunConfig, scratch: Path, *, pixels: int, batch_size: int) -> str:

@@ -19,24 +19,24 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from results import markdown_table, record
+from rig.results import markdown_table, record
 from torch import Tensor
 
-from cpd_model.bundle import open_model, save_bundle
+from cpd_model.bundles.bundle import open_model, save_bundle
 from cpd_model.config import CPDConfig
 from cpd_model.loading import find_model
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
-from training.batch import Batch, BatchOrder
 from training.config import LossChoice, RunConfig
-from training.evaluate_synthetic import SyntheticResult, evaluate_synthetic
-from training.learners import build_optimizer
-from training.loop import Plan, TrainState, train
-from training.objective import build_objective
-from training.run_model import build_model
-from training.synthetic import SyntheticPairs, training_scenes
-from training.synthetic_recipe import synthetic
-from training.towers import PairTowers
+from training.data.batch import Batch, BatchOrder
+from training.method.learners import build_optimizer
+from training.method.objective import build_objective
+from training.method.towers import PairTowers
+from training.run.loop import Plan, TrainState, train
+from training.run.model import build_model
+from training.synthetic.evaluate import SyntheticResult, evaluate_synthetic
+from training.synthetic.films import SyntheticPairs, training_scenes
+from training.synthetic.recipe import synthetic
 
 SMALL_CLIPS = {"num_frames": 6, "frame_size": 32, "short_side": 32}
 CLIPS_PER_SCENE = 20

@@ -21,28 +21,28 @@ from statistics import median
 
 import numpy as np
 import torch
-from generated_pairs import at_size, paper_sized
 from loader_speed import loader_section
 from recipe_memory import memory_section
-from results import markdown_table, record
+from rig.generated_pairs import at_size, paper_sized
+from rig.results import markdown_table, record
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cpd_model.model import PairEmbeddings
 from cpd_model.processor import Tokens
-from training.batch import Batch, BatchOrder
 from training.config import LossChoice, RunConfig
-from training.distributed import Processes
-from training.features import FeaturePairs
-from training.frame_table import FrameTable
-from training.learners import build_optimizer
-from training.loop import Plan, TrainState, train, train_step
-from training.objective import Objective, build_objective
-from training.pair import Pair
-from training.pooled_texts import PooledTexts
+from training.data.batch import Batch, BatchOrder
+from training.data.pair import Pair
+from training.features.frame_table import FrameTable
+from training.features.pooled_texts import PooledTexts
+from training.features.stream import FeaturePairs
+from training.method.learners import build_optimizer
+from training.method.objective import Objective, build_objective
+from training.method.towers import PairTowers
 from training.recipes import base
-from training.run_model import RunModel, build_model
-from training.towers import PairTowers
+from training.run.distributed import Processes
+from training.run.loop import Plan, TrainState, train, train_step
+from training.run.model import RunModel, build_model
 
 NUM_ITEMS, NUM_NEGATIVES, EMBED_DIM = 300_000, 16_392, 256
 """The paper's memory banks (Kinetics-210k has 210,000 pairs; the issue's N is larger)."""

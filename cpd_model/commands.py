@@ -74,7 +74,7 @@ def list_command(as_json: JsonOption = False) -> None:
 
 def show_command(model: ModelArgument = None, as_json: JsonOption = False) -> None:
     """Tell what a model is: towers, clips, size, fingerprint, terms, and what to expect of it."""
-    from cpd_model.defaults import DEFAULT_MODEL
+    from cpd_model.built_in.defaults import DEFAULT_MODEL
     from cpd_model.describe import describe_model
     from cpd_model.loading import find_model
 
@@ -96,9 +96,9 @@ def make_start_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make cpd-start now, from weights that are installed already; no network is needed."""
-    from cpd_model.built_in import ensure_built_in
-    from cpd_model.bundle import recorded_fingerprint
-    from cpd_model.start import START_NAME, make_start
+    from cpd_model.built_in.models import ensure_built_in
+    from cpd_model.built_in.start import START_NAME, make_start
+    from cpd_model.bundles.bundle import recorded_fingerprint
 
     started = time.perf_counter()
     if folder is None:
@@ -116,7 +116,7 @@ def make_start_command(
 
 def verify_command(model: ModelArgument = None, as_json: JsonOption = False) -> None:
     """Read all of a model and say whether it is whole; exit 1 where it is not."""
-    from cpd_model.defaults import DEFAULT_MODEL
+    from cpd_model.built_in.defaults import DEFAULT_MODEL
     from cpd_model.loading import find_model, verify_model
 
     name = model or DEFAULT_MODEL
@@ -153,7 +153,7 @@ def convert_command(
     """Make a model of the checkpoint that CPD's authors published, or that their code wrote."""
     from dataclasses import asdict
 
-    from cpd_model.convert import convert_authors
+    from cpd_model.authors.convert import convert_authors
 
     made = convert_authors(checkpoint, folder, tokenizer=tokenizer, on_message=_tell())
     if as_json:

@@ -19,7 +19,7 @@ RESNET_DEPTHS = (10, 18, 34, 50, 101)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResNet3DOptions:
-    """The paper's video tower; see cpd_model.resnet3d."""
+    """The paper's video tower; see cpd_model.towers.resnet3d."""
 
     depth: int = 50
     """Layers: 10, 18, 34, 50 or 101."""
@@ -38,10 +38,10 @@ class ResNet3DOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FramesOptions:
-    """A 2D backbone that sees each frame alone, then a temporal head; see cpd_model.frames."""
+    """A 2D backbone sees each frame alone, then a temporal head; see cpd_model.towers.frames."""
 
     backbone: str = "efficientnet-lite2"
-    """A name of cpd_model.efficientnet_lite.VARIANTS."""
+    """A name of cpd_model.towers.efficientnet_lite.VARIANTS."""
 
     num_classes: int = 1000
     """Classes of the backbone's own classifier; rows of the label prior."""

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cpd_model.built_in import built_in_of
-from cpd_model.bundle import BundleFacts, describe_bundle, is_bundle
+from cpd_model.built_in.models import built_in_of
+from cpd_model.bundles.bundle import BundleFacts, describe_bundle, is_bundle
+from cpd_model.bundles.hub import is_hub_name
 from cpd_model.encoder import ClipSpec
-from cpd_model.hub import is_hub_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,7 @@ def describe_model(folder: Path, *, name: str) -> ModelDescription:
     """
     if is_bundle(folder):
         return _describe_bundle(describe_bundle(folder), name=name)
-    from cpd_model.adapters import ClipDualEncoder, open_adapter
+    from cpd_model.encoders.adapters import ClipDualEncoder, open_adapter
 
     encoder = open_adapter(folder, name=name, device="cpu")
     mixes = isinstance(encoder, ClipDualEncoder)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cpd_model.built_in import BUILT_INS, ensure_built_in
-from cpd_model.bundle import is_bundle, open_bundle, verify_bundle
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
+from cpd_model.built_in.models import BUILT_INS, ensure_built_in
+from cpd_model.bundles.bundle import is_bundle, open_bundle, verify_bundle
+from cpd_model.bundles.hub import cached_models, fetch, is_hub_name
 from cpd_model.devices import choose_device
 from cpd_model.encoder import Encoder
 from cpd_model.errors import BundleError, ModelNotFoundError
-from cpd_model.hub import cached_models, fetch, is_hub_name
 
 OnMessage = Callable[[str], None]
 """Told, in one line for a person, about what takes longer than usual."""
@@ -62,7 +62,7 @@ def load_encoder(
     folder = find_model(name, on_message=on_message)
     if is_bundle(folder):
         return open_bundle(folder, device=chosen, name=name)
-    from cpd_model.adapters import open_adapter
+    from cpd_model.encoders.adapters import open_adapter
 
     return open_adapter(folder, name=name, device=chosen)
 
@@ -124,7 +124,7 @@ def verify_model(folder: Path, *, name: str) -> list[str]:
     """
     if is_bundle(folder):
         return verify_bundle(folder)
-    from cpd_model.adapters import open_adapter
+    from cpd_model.encoders.adapters import open_adapter
 
     try:
         open_adapter(folder, name=name, device="cpu")

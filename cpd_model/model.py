@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from cpd_model.config import CPDConfig, FramesOptions, ResNet3DOptions
-from cpd_model.frames import FramesTower, LabelPrior, TemporalTransformer
-from cpd_model.resnet3d import ResNet3D, init_resnet3d
-from cpd_model.text import TextTower
+from cpd_model.towers.frames import FramesTower, LabelPrior, TemporalTransformer
+from cpd_model.towers.resnet3d import ResNet3D, init_resnet3d
+from cpd_model.towers.text import TextTower
 
 
 class PairEmbeddings(NamedTuple):

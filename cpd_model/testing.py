@@ -102,7 +102,7 @@ def tiny_bundle(
     """
     import torch
 
-    from cpd_model.bundle import save_bundle
+    from cpd_model.bundles.bundle import save_bundle
     from cpd_model.config import CPDConfig
     from cpd_model.model import CPDModel
     from cpd_model.processor import CPDProcessor

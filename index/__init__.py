@@ -7,18 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from index.add import AddReport, add_videos
-    from index.decode_pool import DecodePool
-    from index.embed import Bounds, embed_videos
-    from index.files import find_videos
+    from index.catalog.records import LibrarySettings, LibraryStatus
+    from index.decoding.pool import DecodePool
+    from index.ingest.embed import Bounds, embed_videos
+    from index.ingest.files import find_videos
+    from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo
     from index.label import LabelledVideo, label_video
-    from index.library import Library
-    from index.open_library import open_for_adding, open_for_search
-    from index.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo
-    from index.records import LibrarySettings, LibraryStatus
-    from index.search import Hit
+    from index.library.add import AddReport, add_videos
+    from index.library.library import Library
+    from index.library.opening import open_for_adding, open_for_search
+    from index.search.moments import Hit
     from index.segments import Segment, plan_sampling
-    from index.video import VideoFacts
+    from index.video.file import VideoFacts
 
 __all__ = [
     "AddReport",
@@ -44,25 +44,25 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AddReport": "index.add",
-    "Bounds": "index.embed",
-    "DecodePool": "index.decode_pool",
-    "EmbeddedVideo": "index.outcomes",
-    "FailedEmbedding": "index.outcomes",
-    "Hit": "index.search",
-    "KnownVideo": "index.outcomes",
+    "AddReport": "index.library.add",
+    "Bounds": "index.ingest.embed",
+    "DecodePool": "index.decoding.pool",
+    "EmbeddedVideo": "index.ingest.outcomes",
+    "FailedEmbedding": "index.ingest.outcomes",
+    "Hit": "index.search.moments",
+    "KnownVideo": "index.ingest.outcomes",
     "LabelledVideo": "index.label",
-    "Library": "index.library",
-    "LibrarySettings": "index.records",
-    "LibraryStatus": "index.records",
+    "Library": "index.library.library",
+    "LibrarySettings": "index.catalog.records",
+    "LibraryStatus": "index.catalog.records",
     "Segment": "index.segments",
-    "VideoFacts": "index.video",
-    "add_videos": "index.add",
-    "embed_videos": "index.embed",
-    "find_videos": "index.files",
+    "VideoFacts": "index.video.file",
+    "add_videos": "index.library.add",
+    "embed_videos": "index.ingest.embed",
+    "find_videos": "index.ingest.files",
     "label_video": "index.label",
-    "open_for_adding": "index.open_library",
-    "open_for_search": "index.open_library",
+    "open_for_adding": "index.library.opening",
+    "open_for_search": "index.library.opening",
     "plan_sampling": "index.segments",
 }
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from cpd_model.errors import CPDError, InputError
 
 if TYPE_CHECKING:
-    from index.lock import Holder
+    from index.library.lock import Holder
 
 
 class VideoError(InputError):

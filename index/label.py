@@ -19,9 +19,9 @@ from cpd_model.zero_shot import (
     read_class_names,
     video_probabilities,
 )
-from index.embed import Decoder, EmbeddedVideo, embed_videos
 from index.errors import VideoError
-from index.files import printable
+from index.ingest.embed import Decoder, EmbeddedVideo, embed_videos
+from index.ingest.files import printable
 from index.segments import Segment
 
 
@@ -158,7 +158,7 @@ def check_video(path: Path) -> None:
 
 def weakness_of(model: str) -> str | None:
     """What to know before trusting a model's labels, in one sentence; None when all is well."""
-    from cpd_model.built_in import BUILT_INS
+    from cpd_model.built_in.models import BUILT_INS
 
     return BUILT_INS[model].label_weakness if model in BUILT_INS else None
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from pydantic import ValidationError
 
-    from index.library import Library
+    from index.library.library import Library
     from service.cpd_engine import ServiceDecoder
     from service.file_cache import FileCache
     from service.settings import Settings
@@ -58,8 +58,8 @@ def serve(
     what else can be set in the environment.
     """
     settings = _read_settings(library=library, host=host, port=port, model=model, device=device)
-    from index.decode_pool import DecodePool
-    from index.library import Library
+    from index.decoding.pool import DecodePool
+    from index.library.library import Library
     from service.logs import configure_logging
     from service.media_store import open_cache
 

@@ -18,10 +18,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cpd_model.encoder import Encoder
-from index.files import printable
-from index.library import Library
-from index.open_library import LoadEncoder
-from index.records import VideoRow
+from index.catalog.records import VideoRow
+from index.ingest.files import printable
+from index.library.library import Library
+from index.library.opening import LoadEncoder
 from service.engine import (
     Classification,
     LabelOrder,
@@ -48,7 +48,7 @@ log = open_log()
 
 
 class ServiceDecoder(ProbingDecoder, PictureDecoder, Protocol):
-    """All that the service decodes; `index.decode_pool.DecodePool` does."""
+    """All that the service decodes; `index.decoding.pool.DecodePool` does."""
 
 
 class CPDEngine:

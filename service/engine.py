@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from index.records import VideoRow
+from index.catalog.records import VideoRow
 
 if TYPE_CHECKING:  # so that routes and their tests start without NumPy and FAISS
     from index.label import LabelledSegment, LabelScore
-    from index.search import Hit
+    from index.search.moments import Hit
 
 
 class SearchAnswer(NamedTuple):

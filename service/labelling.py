@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from cpd_model.encoder import Encoder
 from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
-from index.embed import Decoder
+from index.catalog.records import LibrarySettings
 from index.errors import VideoError
+from index.ingest.embed import Decoder
 from index.label import (
     LabelledSegment,
     LabelledVideo,
@@ -17,14 +18,13 @@ from index.label import (
     score_labels,
     weakness_of,
 )
-from index.library import Library
-from index.records import LibrarySettings
+from index.library.library import Library
 from index.segments import Segment
 from service.engine import Classification, LabelOrder
 from service.errors import OverloadedError, UploadTooLargeError
 
 if TYPE_CHECKING:
-    from index.video import VideoFacts
+    from index.video.file import VideoFacts
 
 
 class ProbingDecoder(Decoder, Protocol):

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from cpd_model.cache import cache_folder
 from cpd_model.errors import InputError
+from index.catalog.records import VideoRow
 from index.errors import VideoError
-from index.files import printable
-from index.records import VideoRow
+from index.ingest.files import printable
 from service.engine import MediaFile
 from service.errors import MediaGoneError, OverloadedError
 from service.file_cache import FileCache
@@ -30,7 +30,7 @@ TIME_STEP_SECONDS = 0.1
 
 
 class PictureDecoder(Protocol):
-    """Makes pictures and films somewhere else; `index.decode_pool.DecodePool` does."""
+    """Makes pictures and films somewhere else; `index.decoding.pool.DecodePool` does."""
 
     def read_jpeg(self, path: Path, at_seconds: float) -> Future[bytes]:
         """The frame nearest to a time."""

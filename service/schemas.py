@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from index.files import printable
-from index.records import VideoRow
+from index.catalog.records import VideoRow
+from index.ingest.files import printable
 from service.engine import Classification, LabelOrder, Readiness, SearchAnswer
 
 if TYPE_CHECKING:  # index.label brings NumPy

@@ -113,7 +113,7 @@ def chromium_path() -> str:
 
 
 def _built_in(name: str, run_folder: Path) -> Path:
-    from cpd_model.built_in import ensure_built_in
+    from cpd_model.built_in.models import ensure_built_in
 
     with FileLock(run_folder / f"{name}.lock", timeout=240):
         return ensure_built_in(name)

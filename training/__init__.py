@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.classifier_result import ClassifierResult
-    from training.evaluate import (
+    from training.data.manifest import ManifestRow, read_manifest
+    from training.evaluation.classifier_result import ClassifierResult
+    from training.evaluation.evaluate import (
         Failure,
         HalfZeroShotResult,
         RetrievalResult,
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
         evaluate_zero_shot,
         evaluate_zero_shot_half,
     )
-    from training.evaluate_finetune import FinetuneChoice, evaluate_finetune
-    from training.evaluate_linear import LinearChoice, evaluate_linear
-    from training.finetune import FinetuneSettings
-    from training.manifest import ManifestRow, read_manifest
-    from training.views import Views
+    from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
+    from training.evaluation.linear import LinearChoice, evaluate_linear
+    from training.evaluation.tower_classifier import FinetuneSettings
+    from training.evaluation.views import Views
 
 __all__ = [
     "ClassifierResult",
@@ -43,23 +43,23 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ClassifierResult": "training.classifier_result",
-    "FinetuneChoice": "training.evaluate_finetune",
-    "FinetuneSettings": "training.finetune",
-    "LinearChoice": "training.evaluate_linear",
-    "ManifestRow": "training.manifest",
-    "Views": "training.views",
-    "evaluate_finetune": "training.evaluate_finetune",
-    "evaluate_linear": "training.evaluate_linear",
-    "read_manifest": "training.manifest",
+    "ClassifierResult": "training.evaluation.classifier_result",
+    "FinetuneChoice": "training.evaluation.finetune",
+    "FinetuneSettings": "training.evaluation.tower_classifier",
+    "LinearChoice": "training.evaluation.linear",
+    "ManifestRow": "training.data.manifest",
+    "Views": "training.evaluation.views",
+    "evaluate_finetune": "training.evaluation.finetune",
+    "evaluate_linear": "training.evaluation.linear",
+    "read_manifest": "training.data.manifest",
 }
-"""Where names are that are not in training.evaluate."""
+"""Where names are that are not in training.evaluation.evaluate."""
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES.get(name, "training.evaluate")), name)
+    return getattr(import_module(_MODULES.get(name, "training.evaluation.evaluate")), name)
 
 
 def __dir__() -> list[str]:

@@ -70,7 +70,7 @@ class DataChoice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossChoice:
-    """The objective; see training.loss and training.memory."""
+    """The objective; see training.method.loss and training.method.memory."""
 
     kind: LossKind = "nce"
 

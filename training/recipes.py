@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 
-from cpd_model.defaults import DEFAULT_MODEL
+from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.errors import InputError
 from training.config import (
     Curriculum,
@@ -17,7 +17,7 @@ from training.config import (
     OptimizerChoice,
     RunConfig,
 )
-from training.synthetic_recipe import synthetic
+from training.synthetic.recipe import synthetic
 
 
 def kinetics210k() -> RunConfig:

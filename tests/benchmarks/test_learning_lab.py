@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.frame_table import FrameTable
-from training.pair import Pair
-from training.pooled_texts import PooledTexts
+from training.data.pair import Pair
+from training.features.frame_table import FrameTable
+from training.features.pooled_texts import PooledTexts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 

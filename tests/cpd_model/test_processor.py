@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cpd_model.bundle import open_bundle
+from cpd_model.bundles.bundle import open_bundle
 from cpd_model.encoder import ClipSpec
 from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle

@@ -14,7 +14,7 @@ import pytest
 
 from cpd_model.testing import COLORS, tiny_bundle
 from index.errors import LibraryNotFoundError
-from index.library import Library
+from index.library.library import Library
 from tests.index.colored_videos import Scene, write_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

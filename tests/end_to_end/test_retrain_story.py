@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cpd
-from cpd_model.bundle import recorded_fingerprint
+from cpd_model.bundles.bundle import recorded_fingerprint
 from cpd_model.testing import COLORS, tiny_bundle
 from tests.index.colored_videos import Scene, write_video
 

@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 
 from cpd_model.encoder import ClipSpec, Frames
-from index.decode_worker import HashedFacts
+from index.decoding.worker import HashedFacts
 from index.errors import VideoError
-from index.video import VideoFacts
+from index.video.file import VideoFacts
 
 
 def facts_of(duration_seconds: float) -> VideoFacts:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from cpd_model.encoder import Vectors
-from index.library import Library
-from index.library_writer import LibraryWriter
-from index.records import LibrarySettings
+from index.catalog.records import LibrarySettings
+from index.library.library import Library
+from index.library.writer import LibraryWriter
 from index.segments import Segment
-from index.video import VideoFacts
+from index.video.file import VideoFacts
 
 SETTINGS = LibrarySettings(
     model="color", fingerprint="c0" * 32, embed_dim=4, window_seconds=4, hop_seconds=2

@@ -6,7 +6,7 @@ import pytest
 
 from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder
-from index.decode_pool import DecodePool
+from index.decoding.pool import DecodePool
 from index.errors import VideoError
 from index.label import LabelledVideo, label_video, read_labels, weakness_of
 from tests.index.colored_videos import Scene, write_video

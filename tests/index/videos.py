@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from cpd_model.encoder import ClipSpec, Frames
-from index.video_picture import Painter, pixel_aspect, shape_of
-from index.video_source import decode_packet, open_video, read_packets
+from index.video.picture import Painter, pixel_aspect, shape_of
+from index.video.source import decode_packet, open_video, read_packets
 
 TICKS = 1000
 """Ticks of a second, where a test gives times of its own."""

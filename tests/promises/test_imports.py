@@ -47,7 +47,13 @@ def test_a_package_alone_imports_nothing_heavy(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["index.decode_worker", "index.media", "index.decode_pool", "training.webdataset"]
+    "module",
+    [
+        "index.decoding.worker",
+        "index.video.media",
+        "index.decoding.pool",
+        "training.data.webdataset",
+    ],
 )
 def test_a_decoder_process_never_loads_pytorch(module: str) -> None:
     """Decoders are many and recycled often: PyTorch in each would cost seconds and gigabytes."""

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from cpd_model.testing import ColorEncoder
-from index.add import add_videos
-from index.decode_pool import DecodePool
-from index.library import Library
-from index.records import LibrarySettings
+from index.catalog.records import LibrarySettings
+from index.decoding.pool import DecodePool
+from index.library.add import add_videos
+from index.library.library import Library
 from service.app import create_app
 from service.engine import Engine
 from service.settings import Settings

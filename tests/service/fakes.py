@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from index.catalog.records import VideoRow
 from index.errors import UnknownVideoError
 from index.label import LabelledSegment, LabelScore
-from index.records import VideoRow
-from index.search import Hit
+from index.search.moments import Hit
 from service.engine import (
     Classification,
     LabelOrder,

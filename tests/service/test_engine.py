@@ -12,9 +12,9 @@ import pytest
 from cpd_model.encoder import Encoder, Frames, Vectors
 from cpd_model.errors import InputError, ModelNotFoundError
 from cpd_model.testing import ColorEncoder
-from index.decode_pool import DecodePool
+from index.decoding.pool import DecodePool
 from index.errors import NotAVideoError, UnknownVideoError
-from index.library import Library
+from index.library.library import Library
 from service.cpd_engine import CPDEngine
 from service.engine import LabelOrder
 from service.errors import NotReadyError, OverloadedError, UploadTooLargeError

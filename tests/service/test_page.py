@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cpd_model.encoder import Encoder
 from cpd_model.testing import ColorEncoder
-from index.decode_pool import DecodePool
-from index.library import Library
+from index.decoding.pool import DecodePool
+from index.library.library import Library
 from service.app import create_app
 from service.cpd_engine import CPDEngine
 from service.engine import Engine

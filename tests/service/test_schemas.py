@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from index.label import LabelledSegment, LabelScore
-from index.search import Hit
+from index.search.moments import Hit
 from service.engine import Classification, SearchAnswer
 from service.schemas import (
     ClassifyResponse,

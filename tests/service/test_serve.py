@@ -17,9 +17,9 @@ import pytest
 
 import cpd
 from cpd_model.testing import tiny_bundle
-from index.add import add_videos
-from index.decode_pool import DecodePool
-from index.open_library import open_for_adding
+from index.decoding.pool import DecodePool
+from index.library.add import add_videos
+from index.library.opening import open_for_adding
 from tests.service.videos import write_colors
 
 START_SECONDS = 90

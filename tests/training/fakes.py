@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from training.evaluate_cache import EmbeddedFile, FailedFile
+from training.evaluation.cache import EmbeddedFile, FailedFile
 
 
 class TextDecoder:

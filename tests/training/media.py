@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tests.index.videos import moving_frames, write_video
-from training.pair import Pair
+from training.data.pair import Pair
 
 
 def write_pairs(folder: Path, count: int = 8) -> list[Pair]:

@@ -8,7 +8,6 @@ from cpd_model.config import CPDConfig
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor, Tokens
 from cpd_model.testing import tiny_tokenizer
-from training.batch import Batch, BatchOrder
 from training.config import (
     Curriculum,
     DataChoice,
@@ -17,11 +16,12 @@ from training.config import (
     OptimizerChoice,
     RunConfig,
 )
-from training.learners import build_optimizer
-from training.loop import Plan, TrainState, train
-from training.objective import build_objective
-from training.towers import PairTowers
-from training.weight_average import WeightAverage
+from training.data.batch import Batch, BatchOrder
+from training.method.learners import build_optimizer
+from training.method.objective import build_objective
+from training.method.towers import PairTowers
+from training.run.loop import Plan, TrainState, train
+from training.run.weight_average import WeightAverage
 
 NUM_PAIRS = 12
 
@@ -77,7 +77,7 @@ def plain_changes():
 
 def begin(config, *, order=None):
     """State, stream and plan of a run of 6 steps that begins."""
-    from training.run_model import merged_config
+    from training.run.model import merged_config
 
     model_config = merged_config(CPDConfig.preset(config.model.preset), config.model.changes)
     torch.manual_seed(0)

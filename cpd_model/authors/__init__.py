@@ -1,0 +1,1 @@
+"""The authors' own checkpoints (MCG-NJU/CPD-Video) as bundles."""

@@ -1,0 +1,1 @@
+"""Models as folders: our own bundles, and what a hub's cache holds."""

@@ -1,0 +1,376 @@
+"""A model bundle: one folder that holds all that must never be mixed up between models.
+
+    config.json             towers, shared space                     CPDConfig
+    model.safetensors       weights                                  CPDModel
+    processor_config.json   frame size, sampling, mean, std          CPDProcessor
+    tokenizer*.json ...     the text tower's tokenizer
+    bundle.json             fingerprint of all of these, and the weights' size
+
+Importing this module does not import torch; opening or saving a bundle does.
+"""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpd_model.encoder import ClipSpec
+from cpd_model.errors import BundleError, ModelNotFoundError
+from cpd_model.fingerprint import (
+    CONFIG_FILE,
+    PROCESSOR_FILE,
+    WEIGHTS_FILE,
+    FingerprintParts,
+    fingerprint_parts,
+    read_json,
+    tensors_of,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from cpd_model.encoders.cpd_encoder import CPDEncoder
+    from cpd_model.model import CPDModel
+    from cpd_model.processor import CPDProcessor
+
+BUNDLE_FILE = "bundle.json"
+BUNDLE_FORMAT = 1
+"""Of bundle.json itself; a reader refuses one that is newer than it knows."""
+
+_REMEDY = "make or copy the bundle again"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BundleFacts:
+    """What a person asks of a bundle; read from its small files alone."""
+
+    folder: Path
+    fingerprint: str
+    video_tower: str
+    """`frames` or `resnet3d`."""
+
+    video_options: dict[str, Any]
+    text_encoder: str
+    """The Hugging Face type of the text encoder, such as `bert`."""
+
+    max_tokens: int
+    embed_dim: int
+    temperature: float
+    clip_spec: ClipSpec
+    num_parameters: int
+    """Values in the weights file, constants included."""
+
+    size_bytes: int
+    """Of all files of the folder."""
+
+
+def save_bundle(model: "CPDModel", processor: "CPDProcessor", folder: Path) -> str:
+    """Write a complete bundle and return its fingerprint; the folder appears whole or not at all.
+
+    Two processes may save the same bundle at once: both end well, one folder stands.
+
+    Raises:
+        BundleError: the folder already holds something else.
+        ValueError: model and processor contradict each other.
+    """
+    _check_agreement(model.config.to_dict(), processor.settings())
+
+    def write(partial: Path) -> None:
+        processor.save_pretrained(partial)
+        with no_progress_bars():
+            model.save_pretrained(partial, max_shard_size="1TB")
+        _write_bundle_file(partial)
+        for path in partial.iterdir():
+            path.chmod(0o644)  # weights come as 0600, and who runs the service may be another user
+
+    return write_folder(folder, write)
+
+
+def write_folder(folder: Path, write: "Callable[[Path], None]") -> str:
+    """Let `write` fill a folder beside `folder`, then rename it: complete or absent.
+
+    Returns:
+        The fingerprint of the bundle that stands in `folder` now.
+
+    Raises:
+        BundleError: `folder` already holds another bundle, or something else.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
+    partial.mkdir()
+    try:
+        write(partial)
+        fingerprint = str(read_json(partial / BUNDLE_FILE)["fingerprint"])
+        try:
+            partial.rename(folder)
+        except OSError as error:  # it exists and is not empty: somebody was faster, or it is in use
+            if not folder.exists():
+                raise
+            _accept_equal(folder, fingerprint, error)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return fingerprint
+
+
+def open_bundle(
+    folder: Path,
+    *,
+    device: str = "cpu",
+    name: str | None = None,
+    dtype: "torch.dtype | None" = None,
+) -> "CPDEncoder":
+    """The encoder in a folder, ready to answer.
+
+    All that the fingerprint stands for is checked against it, weights included: a bundle whose
+    files were exchanged would search a library of another space without a word. Hashing costs
+    about a tenth of a second for 100 MB, little beside loading them.
+
+    Args:
+        device: `cpu` or `cuda:N`, as cpd_model.devices.choose_device gives it.
+        name: what the encoder calls itself; None: the folder.
+        dtype: what the towers compute with; None: float32 on a CPU, half precision on a GPU.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+        BundleError: the bundle is incomplete, damaged or from a newer version.
+    """
+    from cpd_model.encoders.cpd_encoder import make_encoder
+
+    fingerprint = recorded_fingerprint(folder)
+    model, processor = open_model(folder)
+    return make_encoder(
+        model,
+        processor,
+        name=name or str(folder),
+        fingerprint=fingerprint,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def open_model(folder: Path) -> "tuple[CPDModel, CPDProcessor]":
+    """The model in a folder as it was saved, to train on: in evaluation mode, on the CPU.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+        BundleError: the bundle is incomplete, damaged or from a newer version.
+    """
+    from cpd_model.processor import CPDProcessor
+
+    _check_unchanged(folder)
+    try:
+        model, wrong = _load_model(folder)
+        processor = CPDProcessor.from_pretrained(folder)
+        _check_agreement(model.config.to_dict(), processor.settings())
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise BundleError(f"cannot open the bundle {folder}: {error}; {_REMEDY}") from error
+    if wrong:
+        raise BundleError(
+            f"the weights of the bundle {folder} do not fit its configuration: {wrong[0]} "
+            f"and {len(wrong) - 1} others are missing, unknown or of another shape; {_REMEDY}"
+        )
+    return model, processor
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether the folder claims to be a bundle."""
+    return (folder / BUNDLE_FILE).is_file()
+
+
+def recorded_fingerprint(folder: Path) -> str:
+    """The fingerprint that the bundle says it has.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+        BundleError: bundle.json is damaged or from a newer version.
+    """
+    return str(_read_record(folder)["fingerprint"])
+
+
+def fingerprint_of(folder: Path) -> str:
+    """The fingerprint of what the bundle really holds; reads every byte of its weights.
+
+    Raises:
+        BundleError: a file is missing or damaged.
+    """
+    try:
+        return fingerprint_parts(folder).fingerprint()
+    except (OSError, ValueError) as error:
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
+
+
+def verify_bundle(folder: Path) -> list[str]:
+    """All that is wrong with a bundle, one sentence each; an empty list means it is whole.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+    """
+    try:
+        record = _read_record(folder)
+    except BundleError as error:
+        return [str(error)]
+    problems = [
+        f"{name} is missing"
+        for name in (CONFIG_FILE, WEIGHTS_FILE, PROCESSOR_FILE)
+        if not (folder / name).is_file()
+    ]
+    if problems:
+        return problems
+    try:
+        actual = fingerprint_parts(folder)
+        _check_agreement(read_json(folder / CONFIG_FILE), read_json(folder / PROCESSOR_FILE))
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    recorded = FingerprintParts(**record["parts"])
+    problems = [
+        f"the {part} changed after the bundle was made"
+        for part in FingerprintParts._fields
+        if getattr(actual, part) != getattr(recorded, part)
+    ]
+    if not problems and record["fingerprint"] != actual.fingerprint():
+        problems.append(f"{BUNDLE_FILE} records another fingerprint than its parts give")
+    return problems
+
+
+def describe_bundle(folder: Path) -> BundleFacts:
+    """Facts of a bundle, without loading its weights.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+        BundleError: a file is missing or damaged.
+    """
+    fingerprint = recorded_fingerprint(folder)
+    try:
+        config = read_json(folder / CONFIG_FILE)
+        processor = read_json(folder / PROCESSOR_FILE)
+        return BundleFacts(
+            folder=folder,
+            fingerprint=fingerprint,
+            video_tower=config["video_tower"],
+            video_options=config["video_options"],
+            text_encoder=config["text_options"]["encoder"]["model_type"],
+            max_tokens=processor["max_tokens"],
+            embed_dim=config["embed_dim"],
+            temperature=config["similarity_temperature"],
+            clip_spec=ClipSpec(**processor["clip_spec"]),
+            num_parameters=sum(_size(facts.shape) for facts in tensors_of(folder / WEIGHTS_FILE)),
+            size_bytes=sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
+
+
+def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
+    """The model in the folder, and the names of weights that do not fit it."""
+    from cpd_model.model import CPDModel
+
+    load: Any = CPDModel.from_pretrained  # its result depends on output_loading_info: untyped
+    with no_progress_bars():
+        model, loading = load(
+            str(folder),
+            local_files_only=True,
+            output_loading_info=True,
+            dtype="float32",  # half precision is for storing weights; autocast decides on computing
+        )
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    return model, [str(name) for kind in kinds for name in loading[kind]]
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ModelNotFoundError(f"there is no model folder {folder}")
+    if not is_bundle(folder):
+        raise ModelNotFoundError(
+            f"the folder {folder} holds no {BUNDLE_FILE}: it is no model bundle"
+        )
+    try:
+        record = read_json(folder / BUNDLE_FILE)
+        if record["format"] > BUNDLE_FORMAT:
+            raise BundleError(
+                f"the bundle {folder} is of format {record['format']} and this version of cpd "
+                f"knows formats up to {BUNDLE_FORMAT}; upgrade cpd"
+            )
+        FingerprintParts(**record["parts"])
+        str(record["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{BUNDLE_FILE} of {folder} is damaged: {error}; {_REMEDY}") from error
+    return record
+
+
+def _check_unchanged(folder: Path) -> None:
+    """Raise BundleError where the bundle is not what bundle.json says."""
+    recorded = FingerprintParts(**_read_record(folder)["parts"])
+    try:
+        actual = fingerprint_parts(folder)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
+    for part in FingerprintParts._fields:
+        if getattr(actual, part) != getattr(recorded, part):
+            raise BundleError(
+                f"the {part} of the bundle {folder} changed after it was made, so its "
+                f"fingerprint is no longer true; {_REMEDY}"
+            )
+
+
+def _write_bundle_file(folder: Path) -> None:
+    parts = fingerprint_parts(folder)
+    record = {
+        "format": BUNDLE_FORMAT,
+        "fingerprint": parts.fingerprint(),
+        "parts": parts._asdict(),
+    }
+    with (folder / BUNDLE_FILE).open("w", encoding="utf-8") as file:
+        file.write(json.dumps(record, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _accept_equal(folder: Path, fingerprint: str, error: OSError) -> None:
+    try:
+        standing = recorded_fingerprint(folder)
+    except (BundleError, ModelNotFoundError):
+        standing = "no bundle"
+    if standing != fingerprint:
+        raise BundleError(
+            f"the folder {folder} already holds something else; choose another folder, or remove it"
+        ) from error
+
+
+def _check_agreement(config: dict[str, Any], processor: dict[str, Any]) -> None:
+    """Raise ValueError where config.json and processor_config.json name different numbers."""
+    flat = {**processor["clip_spec"], **processor}
+    wanted = {**config, "max_tokens": config["text_options"]["max_tokens"]}
+    for name in (
+        *("num_frames", "frame_size", "resize", "short_side", "span_seconds"),
+        *("image_mean", "image_std", "max_tokens"),
+    ):
+        if flat[name] != wanted[name]:
+            raise ValueError(
+                f"configuration and processor disagree on {name}: {wanted[name]} and {flat[name]}"
+            )
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing bars for work that takes a second."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,1 @@
+"""Models behind the protocol `Encoder`: our own, and ready-made ones of transformers."""

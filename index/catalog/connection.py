@@ -1,0 +1,231 @@
+"""The catalog: one SQLite file that holds everything a library knows, behind real transactions.
+
+WAL, so that readers never wait for the writer, and `synchronous=FULL`: a commit is on the disk when
+`put_video` returns, through `kill -9` and through a power cut. FULL costs one fsync a video, which
+is nothing beside decoding it (benchmarks/embedding_store.py); NORMAL could lose the last commits in
+a power cut while a snapshot made from them survives, and ids would then be given out twice.
+
+Paths are stored as the file system's bytes (see `tables.PathBytes`).
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text, update
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from index.catalog.records import LibrarySettings
+from index.catalog.tables import SCHEMA_REVISION, LibraryRecord
+from index.errors import LibraryCorruptError, LibraryError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+CATALOG_NAME = "catalog.sqlite3"
+BUSY_TIMEOUT_SECONDS = 30
+"""How long a statement waits for another process's commit; longer than any of ours takes."""
+
+
+class LibraryFacts(NamedTuple):
+    """The single row of the table `library`."""
+
+    settings: LibrarySettings
+    generation: int
+    tombstones_since: int
+
+
+class Writing(NamedTuple):
+    """An open write transaction and the generation that it makes."""
+
+    connection: Connection
+    generation: int
+
+
+class Catalog:
+    """The SQLite file of one library; any number of threads may use one Catalog."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine = _engine(path)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment of the catalog, however long it stays open.
+
+        Raises:
+            LibraryError: the file cannot be read.
+        """
+        with translated(self.path), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """A transaction that is committed whole or not at all, and makes the next generation.
+
+        Raises:
+            LibraryError: the disk is full, or the file cannot be written.
+        """
+        with self._beginning_to_write() as connection:
+            bumped = connection.execute(
+                update(LibraryRecord)
+                .values(generation=LibraryRecord.generation + 1)
+                .returning(LibraryRecord.generation)
+            )
+            yield Writing(connection, bumped.scalar_one())
+
+    @contextlib.contextmanager
+    def maintaining(self) -> Iterator[Connection]:
+        """A write transaction that changes nothing a reader has loaded: no new generation."""
+        with self._beginning_to_write() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _beginning_to_write(self) -> Iterator[Connection]:
+        with translated(self.path), self.engine.connect() as connection:
+            connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    def schema_revision(self) -> str | None:
+        """The migration that the file stands at; None for a file without tables."""
+        with self.reading() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def is_current(self) -> bool:
+        """Whether the schema is this program's; False means `migrate` is due.
+
+        Raises:
+            LibraryError: the schema is newer than this program.
+        """
+        revision = self.schema_revision()
+        if revision == SCHEMA_REVISION:
+            return True
+        if revision is not None and revision not in _known_revisions():
+            raise LibraryError(
+                f"the library in {self.path.parent} was written by a newer cpd (its catalog is at "
+                f"revision {revision}, this program knows up to {SCHEMA_REVISION}): update cpd"
+            )
+        return False
+
+    def migrate(self) -> None:
+        """Bring the file to this program's schema; the caller holds the writer's lock."""
+        from alembic import command
+
+        with translated(self.path), self.engine.connect() as connection:
+            # The journal mode cannot change inside a transaction and stays in the file for good.
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            raw.execute("PRAGMA journal_mode=WAL")
+        with self._beginning_to_write() as connection:
+            command.upgrade(_alembic_config(connection), "head")
+
+    def read_library(self, connection: Connection) -> LibraryFacts | None:
+        """Settings and generation; None when the library's creation was interrupted."""
+        row = connection.execute(select(LibraryRecord.__table__)).one_or_none()
+        if row is None:
+            return None
+        settings = LibrarySettings(
+            model=row.model,
+            fingerprint=row.fingerprint,
+            embed_dim=row.embed_dim,
+            window_seconds=row.window_seconds,
+            hop_seconds=row.hop_seconds,
+        )
+        return LibraryFacts(settings, row.generation, row.tombstones_since)
+
+
+def generation_of(connection: Connection) -> int:
+    """The catalog's generation as this transaction sees it."""
+    return connection.execute(select(LibraryRecord.generation)).scalar_one()
+
+
+def tombstones_since(connection: Connection) -> int:
+    """Tombstones up to this generation are gone: a reader older than it has to load afresh."""
+    return connection.execute(select(LibraryRecord.tombstones_since)).scalar_one()
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=-1,  # as many connections as there are threads asking; none waits for another
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_SECONDS},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        # Python's sqlite3 would begin transactions by its own rules; BEGIN is said below instead.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+
+    return engine
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the disk say into one sentence that names the library.
+
+    Raises:
+        LibraryError: of whatever SQLAlchemy or the operating system raised inside.
+    """
+    folder = path.parent
+    try:
+        yield
+    except DatabaseError as error:
+        said = str(error.orig)
+        raise _sentence(folder, said) from error
+    except sqlite3.DatabaseError as error:
+        raise _sentence(folder, str(error)) from error
+
+
+def _sentence(folder: Path, said: str) -> LibraryError:
+    if "is full" in said:
+        return LibraryError(
+            f"the disk with the library in {folder} is full: what was written before is safe; "
+            f"make room and run again"
+        )
+    if "malformed" in said or "not a database" in said:
+        return LibraryCorruptError(
+            f"the catalog of the library in {folder} is damaged ({said}): "
+            f"restore {CATALOG_NAME} from a backup or index the videos into a new folder"
+        )
+    if "readonly" in said or "unable to open" in said:
+        return LibraryError(
+            f"the catalog of the library in {folder} cannot be opened ({said}): the folder must be "
+            f"readable and writable, for readers too"
+        )
+    return LibraryError(f"the catalog of the library in {folder} cannot be used: {said}")
+
+
+def _alembic_config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config  # here: Alembic's import is not paid for by a mere search
+
+    config = Config()
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))  # configparser's escape
+    config.attributes["connection"] = connection
+    return config
+
+
+def _known_revisions() -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    return {script.revision for script in scripts.walk_revisions()}

@@ -1,0 +1,249 @@
+"""Every change of the catalog, each one function of an open write transaction.
+
+Axes: S segments of one video, D dimensions.
+"""
+
+import time
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, literal, select, update
+
+from cpd_model.encoder import Vectors
+from index.catalog.connection import Writing
+from index.catalog.reads import STORED_DTYPE, SnapshotFacts, fold_path
+from index.catalog.records import LibrarySettings
+from index.catalog.tables import (
+    EmbeddingRecord,
+    LibraryRecord,
+    SegmentRecord,
+    SnapshotRecord,
+    TombstoneRecord,
+    VideoRecord,
+)
+from index.errors import UnknownVideoError
+
+if TYPE_CHECKING:
+    from index.segments import Segment
+
+FACT_FIELDS = (
+    "duration_seconds",
+    "fps",
+    "width",
+    "height",
+    "rotation_degrees",
+    "sample_aspect_ratio",
+    "codec",
+    "container",
+    "num_frames",
+    "has_audio",
+)
+"""The fields of VideoFacts; NULL for a file that failed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileStamp:
+    """The file that a row speaks of."""
+
+    path: str
+    """Absolute."""
+
+    size_bytes: int
+    mtime_ns: int
+    content_hash: str | None
+
+
+def insert_library(connection: Connection, settings: LibrarySettings) -> None:
+    """Make the row that turns a file of empty tables into a library at generation 0."""
+    connection.execute(
+        insert(LibraryRecord).values(
+            id=1,
+            model=settings.model,
+            fingerprint=settings.fingerprint,
+            embed_dim=settings.embed_dim,
+            window_seconds=settings.window_seconds,
+            hop_seconds=settings.hop_seconds,
+            created_at=time.time(),
+            generation=0,
+            tombstones_since=0,
+        )
+    )
+
+
+def put_indexed(
+    writing: Writing,
+    stamp: FileStamp,
+    *,
+    facts: Mapping[str, Any],
+    segments: "Sequence[Segment]",
+    embeddings_SD: Vectors,
+) -> str:
+    """Insert a video, or replace all that is known of the file at this path; its id."""
+    values = {**facts, "state": "indexed", "reason": None, "num_segments": len(segments)}
+    number, video_id = _upsert(writing, stamp, values)
+    first_id = _insert_segments(writing, number, segments)
+    vectors = embeddings_SD.astype(STORED_DTYPE).tobytes()
+    row = {
+        "video_number": number,
+        "first_segment_id": first_id,
+        "generation": writing.generation,
+        "checksum": zlib.crc32(vectors),
+        "vectors": vectors,
+    }
+    writing.connection.execute(insert(EmbeddingRecord), row)
+    return video_id
+
+
+def put_failed(writing: Writing, stamp: FileStamp, *, reason: str) -> str:
+    """Record why the file at this path cannot be indexed, and remove what it was before."""
+    no_facts = dict.fromkeys(FACT_FIELDS)
+    values = {**no_facts, "state": "failed", "reason": reason, "num_segments": 0}
+    return _upsert(writing, stamp, values)[1]
+
+
+def move(writing: Writing, video_id: str, stamp: FileStamp) -> None:
+    """Give a video another path; whatever the catalog knew at that path is removed, for it is gone.
+
+    Raises:
+        UnknownVideoError: there is no such video.
+    """
+    number = _number_of(writing.connection, video_id)
+    occupant = writing.connection.execute(
+        select(VideoRecord.number).where(
+            VideoRecord.path == stamp.path, VideoRecord.number != number
+        )
+    ).scalar()
+    if occupant is not None:
+        _delete_video(writing, occupant)
+    _update_video(
+        writing,
+        number,
+        path=stamp.path,
+        path_folded=fold_path(stamp.path),
+        size_bytes=stamp.size_bytes,
+        mtime_ns=stamp.mtime_ns,
+    )
+
+
+def touch(writing: Writing, video_id: str, *, mtime_ns: int) -> None:
+    """Note a new modification time of unchanged bytes.
+
+    Raises:
+        UnknownVideoError: there is no such video.
+    """
+    _update_video(writing, _number_of(writing.connection, video_id), mtime_ns=mtime_ns)
+
+
+def remove(writing: Writing, video_id: str) -> None:
+    """Forget a video or a failure.
+
+    Raises:
+        UnknownVideoError: there is no such video.
+    """
+    _delete_video(writing, _number_of(writing.connection, video_id))
+
+
+def list_snapshot(connection: Connection, facts: SnapshotFacts, *, keep: int) -> list[int]:
+    """Declare a snapshot trusted, drop all but the newest `keep` and what only they needed.
+
+    Returns:
+        Generations of the snapshots that stay.
+    """
+    connection.execute(delete(SnapshotRecord).where(SnapshotRecord.generation == facts.generation))
+    connection.execute(insert(SnapshotRecord).values(**facts._asdict()))
+    newest_first = connection.execute(
+        select(SnapshotRecord.generation).order_by(SnapshotRecord.generation.desc())
+    ).scalars()
+    kept = list(newest_first)[:keep]
+    connection.execute(delete(SnapshotRecord).where(SnapshotRecord.generation.not_in(kept)))
+    # A reader older than the oldest snapshot loads afresh; younger ones still need their
+    # tombstones.
+    connection.execute(delete(TombstoneRecord).where(TombstoneRecord.generation <= kept[-1]))
+    connection.execute(update(LibraryRecord).values(tombstones_since=kept[-1]))
+    return kept
+
+
+def _upsert(writing: Writing, stamp: FileStamp, values: Mapping[str, Any]) -> tuple[int, str]:
+    connection = writing.connection
+    known = connection.execute(
+        select(VideoRecord.number, VideoRecord.video_id).where(VideoRecord.path == stamp.path)
+    ).one_or_none()
+    file_values = {
+        "size_bytes": stamp.size_bytes,
+        "mtime_ns": stamp.mtime_ns,
+        "content_hash": stamp.content_hash,
+    }
+    if known is not None:
+        _bury_segments(writing, known.number)
+        _update_video(writing, known.number, **file_values, **values)
+        return known.number, known.video_id
+    video_id, now = uuid.uuid4().hex, time.time()
+    row = {
+        "video_id": video_id,
+        "path": stamp.path,
+        "path_folded": fold_path(stamp.path),
+        "added_at": now,
+        "updated_at": now,
+        "generation": writing.generation,
+        **file_values,
+        **values,
+    }
+    inserted = connection.execute(insert(VideoRecord).returning(VideoRecord.number), row)
+    return inserted.scalar_one(), video_id
+
+
+def _update_video(writing: Writing, number: int, **values: Any) -> None:
+    writing.connection.execute(
+        update(VideoRecord)
+        .where(VideoRecord.number == number)
+        .values(updated_at=time.time(), generation=writing.generation, **values)
+    )
+
+
+def _insert_segments(writing: Writing, number: int, segments: "Sequence[Segment]") -> int:
+    """Insert all segments of a video; the id of the first, the others follow it one by one."""
+    rows = [
+        {
+            "video_number": number,
+            "start_seconds": segment.start_seconds,
+            "stop_seconds": segment.stop_seconds,
+            "generation": writing.generation,
+        }
+        for segment in segments
+    ]
+    connection = writing.connection
+    first_id = connection.execute(
+        insert(SegmentRecord).returning(SegmentRecord.id), rows[0]
+    ).scalar_one()
+    # Ids are said rather than left to AUTOINCREMENT: the order of the vectors hangs on them.
+    following = [{"id": first_id + i, **row} for i, row in enumerate(rows[1:], start=1)]
+    if following:
+        connection.execute(insert(SegmentRecord), following)
+    return first_id
+
+
+def _bury_segments(writing: Writing, number: int) -> None:
+    ids = select(SegmentRecord.id, literal(writing.generation)).where(
+        SegmentRecord.video_number == number
+    )
+    connection = writing.connection
+    connection.execute(insert(TombstoneRecord).from_select(["segment_id", "generation"], ids))
+    connection.execute(delete(SegmentRecord).where(SegmentRecord.video_number == number))
+    connection.execute(delete(EmbeddingRecord).where(EmbeddingRecord.video_number == number))
+
+
+def _delete_video(writing: Writing, number: int) -> None:
+    _bury_segments(writing, number)
+    writing.connection.execute(delete(VideoRecord).where(VideoRecord.number == number))
+
+
+def _number_of(connection: Connection, video_id: str) -> int:
+    number = connection.execute(
+        select(VideoRecord.number).where(VideoRecord.video_id == video_id)
+    ).scalar()
+    if number is None:
+        raise UnknownVideoError(f"no video {video_id} in this library")
+    return number

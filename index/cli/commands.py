@@ -1,0 +1,284 @@
+"""`cpd index add|status|verify`, `cpd search` and `cpd label`.
+
+Everything heavy is imported inside the commands, so that `cpd --help` answers at once.
+"""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from index.cli.printing import print_hits, print_labels, print_report, print_status
+
+if TYPE_CHECKING:
+    from cpd_model.encoder import Encoder
+    from index.library.add import AddReport
+
+EXIT_SOME_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+LibraryFolder = Annotated[
+    Path,
+    typer.Option("--library", envvar="CPD_LIBRARY", help="Folder of the library."),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda: where the model runs.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="A model's name, a folder, or org/name of a hub."),
+]
+Window = Annotated[
+    float | None, typer.Option("--window", help="Seconds that one segment covers (4).")
+]
+Hop = Annotated[
+    float | None, typer.Option("--hop", help="Seconds from segment to segment (half the window).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
+
+index_app = typer.Typer(
+    name="index", help="Put videos into a library, and look after it.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Mount this package's commands."""
+    app.add_typer(index_app)
+    app.command("search")(search)
+    app.command("label")(label)
+
+
+@index_app.command("add")
+def add(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, folders (with all below) and patterns."),
+    ],
+    library: LibraryFolder,
+    model: Model = None,
+    window: Window = None,
+    hop: Hop = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Decoder processes (one per core).")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for another writer.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Index videos, so that they can be searched; run it again at any time.
+
+    What is unchanged is skipped, a moved file keeps its id, and a run that was stopped goes on
+    where it was. Files that failed are tried again each time. A library keeps the model, window
+    and hop that it was made with. Exits with 0 when all is indexed, 1 when some files failed
+    (each is listed with its reason), 2 when it cannot run.
+    """
+    from index.library.add import AddInterrupted
+
+    try:
+        with _sigterm_interrupts():
+            report = _add(
+                paths,
+                library,
+                model=model,
+                windows=(window, hop),
+                device=device,
+                workers=workers,
+                wait_seconds=wait,
+                quiet=as_json,
+            )
+    except AddInterrupted as stop:
+        num_kept = stop.report.added + stop.report.updated
+        typer.echo(
+            f"stopped: the {num_kept} videos that this run finished are in the library; "
+            f"run the same command again to go on",
+            err=True,
+        )
+        # Not typer.Exit: of that, `cpd.main` would say once more that it was an interrupt.
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    if as_json:
+        _print_json(report.as_json())
+    else:
+        print_report(report)
+    if report.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _add(
+    paths: list[str],
+    folder: Path,
+    *,
+    model: str | None,
+    windows: tuple[float | None, float | None],
+    device: str,
+    workers: int | None,
+    wait_seconds: float,
+    quiet: bool,
+) -> "AddReport":
+    from rich.console import Console
+
+    from index.cli.progress import AddProgress
+    from index.decoding.pool import DecodePool
+    from index.ingest.files import expand_patterns
+    from index.library.add import add_videos
+    from index.library.opening import open_for_adding
+
+    list(expand_patterns(paths))  # a slip of the pen should not wait for the model
+    window_seconds, hop_seconds = windows
+    library, encoder = open_for_adding(
+        folder,
+        model=model,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        device=device,
+        load=_load_encoder,
+    )
+    with (
+        library,
+        DecodePool(num_workers=workers) as pool,
+        AddProgress(Console(stderr=True), quiet=quiet) as progress,
+    ):
+        return add_videos(
+            paths, library, encoder, pool, wait_seconds=wait_seconds, listener=progress
+        )
+
+
+@index_app.command("status")
+def status(library: LibraryFolder, as_json: Json = False) -> None:
+    """Show how much a library holds, which model made it, and which device does what."""
+    from dataclasses import asdict
+
+    from cpd_model.devices import choose_device
+    from index.library.library import Library
+
+    with Library.open(library, device="auto") as opened:
+        facts: dict[str, Any] = asdict(opened.status())
+    facts["model_device"] = choose_device("auto")
+    if as_json:
+        _print_json(facts)
+    else:
+        print_status(library, facts)
+
+
+@index_app.command("verify")
+def verify(library: LibraryFolder, as_json: Json = False) -> None:
+    """Check that catalog, vectors and snapshot agree; exits with 1 and what differs if not."""
+    from index.library.library import Library
+
+    with Library.open(library) as opened:
+        differences = opened.verify()
+    if as_json:
+        _print_json({"agrees": not differences, "differences": differences})
+    else:
+        for sentence in differences or ["catalog, vectors and snapshot agree"]:
+            typer.echo(sentence)
+    if differences:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What the moment shows, in your own words.")],
+    library: LibraryFolder,
+    limit: Annotated[
+        int, typer.Option("-k", "--limit", min=1, max=1000, help="Moments to find.")
+    ] = 10,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge/--no-merge", help="Join neighbouring windows of a video into one moment."
+        ),
+    ] = True,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Find moments by describing them."""
+    from cpd_model.errors import InputError
+    from index.library.opening import open_for_search
+
+    words = query.strip()
+    if not words:
+        raise InputError("the query is empty: describe the moment in a few words")
+    opened, encoder = open_for_search(library, device=device, load=_load_encoder)
+    with opened:
+        hits = opened.search(encoder.encode_text([words])[0], limit=limit, merge=merge)
+    if as_json:
+        found = [hit._asdict() for hit in hits]
+        _print_json({"query": query, "model": encoder.name, "hits": found})
+    else:
+        print_hits(hits)
+
+
+def label(
+    video: Annotated[Path, typer.Argument(help="The video file.")],
+    labels: Annotated[
+        str | None, typer.Option("--labels", help='Such as "swimming,running,cooking".')
+    ] = None,
+    labels_file: Annotated[
+        Path | None, typer.Option("--labels-file", help="One label a line.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Labels to show.")] = 5,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Show each segment too.")] = False,
+    model: Model = None,
+    device: Device = "auto",
+    window: Window = None,
+    hop: Hop = None,
+    as_json: Json = False,
+) -> None:
+    """Say which of your labels a video shows, as a whole and over time."""
+    from index.decoding.pool import DecodePool
+    from index.label import check_video, label_video, read_labels, weakness_of
+    from index.library.opening import choose_windows
+
+    windows = choose_windows(window, hop)
+    check_video(video)
+    names = read_labels(words=labels, file=labels_file)
+    encoder = _load_encoder(model, device)
+    if weakness := weakness_of(encoder.name):
+        _say(f"note: {weakness}")
+    with DecodePool(num_workers=None) as pool:
+        labelled = label_video(
+            video,
+            names,
+            encoder,
+            pool,
+            window_seconds=windows.window_seconds,
+            hop_seconds=windows.hop_seconds,
+        )
+    if as_json:
+        _print_json(labelled.as_json(top=top))
+    else:
+        print_labels(labelled, top=top, timeline=timeline)
+
+
+def _load_encoder(model: str | None, device: str) -> "Encoder":
+    """Load a model; a person is told when it has to be made or fetched first."""
+    from cpd_model.loading import load_encoder
+
+    return load_encoder(model, device=device, on_message=_say)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    # ASCII: a path that is no UTF-8 must not break the output of all the others.
+    typer.echo(json.dumps(content, indent=2))
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: what is finished is kept, decoders are stopped."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

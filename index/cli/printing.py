@@ -1,0 +1,132 @@
+"""What the commands of this package show to people, on stdout. Programs read `--json`."""
+
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from index.ingest.files import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from index.label import LabelledVideo, LabelScore
+    from index.library.add import AddReport
+    from index.search.moments import Hit
+
+_UNBOUNDED = 10_000
+"""Columns where stdout is no terminal: a path in a pipe must not be cut or folded."""
+
+
+def clock_time(seconds: float) -> str:
+    """`00:01:04`; hours grow as they must."""
+    whole = int(seconds)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def time_range(start_seconds: float, stop_seconds: float) -> str:
+    """`00:01:04-00:01:08`, whole seconds that cover the range."""
+    return f"{clock_time(start_seconds)}-{clock_time(math.ceil(stop_seconds))}"
+
+
+def short_path(path: str | Path) -> str:
+    """The path as one would type it here: relative where it lies below the working directory."""
+    text = os.fspath(path)
+    below = os.path.join(os.getcwd(), "")
+    return printable(text.removeprefix(below))
+
+
+def print_hits(hits: "Sequence[Hit]") -> None:
+    """A table of moments, best first."""
+    if not hits:
+        _show("no moments found: the library holds no video yet")
+        return
+    rows = [
+        (short_path(hit.path), time_range(hit.start_seconds, hit.stop_seconds), f"{hit.score:.3f}")
+        for hit in hits
+    ]
+    _show_table(("video", "moment", "score"), rows)
+
+
+def print_report(report: "AddReport") -> None:
+    """One line of counts, then each failure with its reason."""
+    _show(
+        f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
+        f"{report.failed} failed, {report.ignored} ignored; "
+        f"{report.segments} segments in {report.seconds:.1f} s"
+    )
+    if report.failures:
+        rows = [(short_path(path), printable(reason)) for path, reason in report.failures]
+        _show_table(("failed", "reason"), rows)
+
+
+def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
+    """What a library holds and what works on it.
+
+    Args:
+        facts: the fields of LibraryStatus, and `model_device`.
+    """
+    snapshot = facts["snapshot_generation"]
+    rows = [
+        ("library", short_path(folder)),
+        ("videos", f"{facts['videos']} ({facts['hours']:.2f} hours), {facts['failed']} failed"),
+        ("segments", f"{facts['segments']}: {_windows(facts)}"),
+        ("on disk", f"{facts['bytes'] / 1e6:.1f} MB"),
+        ("model", f"{printable(facts['model'])} ({facts['fingerprint'][:12]})"),
+        ("model runs on", facts["model_device"]),
+        ("search runs on", f"{facts['search_device']} ({facts['search_device_reason']})"),
+        ("generation", str(facts["generation"])),
+        ("snapshot", "none" if snapshot is None else f"of generation {snapshot}"),
+        ("newer segments", f"{facts['tail_segments']}, searched in memory"),
+        *(("warning", printable(warning)) for warning in facts["warnings"]),
+    ]
+    _show_table(None, rows)
+
+
+def _windows(facts: Mapping[str, Any]) -> str:
+    return f"{facts['window_seconds']:g} s every {facts['hop_seconds']:g} s"
+
+
+def print_labels(labelled: "LabelledVideo", *, top: int, timeline: bool) -> None:
+    """The likeliest labels of the video and, with `timeline`, of each segment."""
+    rows = [(score.label, f"{score.probability:.3f}") for score in labelled.labels[:top]]
+    _show_table(("label", "probability"), rows)
+    if timeline:
+        _show_table(
+            ("time", "labels"),
+            [
+                (time_range(part.start_seconds, part.stop_seconds), _in_a_row(part.labels[:top]))
+                for part in labelled.segments
+            ],
+        )
+
+
+def _in_a_row(scores: "Sequence[LabelScore]") -> str:
+    return ", ".join(f"{score.label} {score.probability:.3f}" for score in scores)
+
+
+def _show_table(header: tuple[str, ...] | None, rows: Sequence[tuple[str, ...]]) -> None:
+    """The first column folds where the terminal is narrow, the others stay whole."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    names = header or ("",) * len(rows[0])
+    table = Table(box=SIMPLE if header else None, show_header=header is not None, pad_edge=False)
+    for number, name in enumerate(names):
+        table.add_column(name, overflow="fold", no_wrap=number == 1 and len(names) == 3)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _show(table)
+
+
+def _show(content: "RenderableType") -> None:
+    _console().print(content, highlight=False, markup=False)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _UNBOUNDED)

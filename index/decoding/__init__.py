@@ -1,0 +1,1 @@
+"""Child processes that decode: no video can hang, crash or fill the process that asks."""

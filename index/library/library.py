@@ -1,0 +1,304 @@
+"""A library: the facade over catalog, snapshot and search that everything else uses.
+
+    DIR/catalog.sqlite3     the truth (index.catalog.connection)
+    DIR/snapshots/          FAISS, derived from it (index.vectors.snapshot)
+    DIR/writer.lock         held by the one writer (index.library.lock)
+
+    with Library.open(folder) as library:
+        hits = library.search(encoder.encode_text(["a dog catching a frisbee"])[0])
+
+A Library is a reader that any number of threads and processes may have open; each search sees all
+that was committed before it. `Library.writer()` is the one way to change something.
+
+Axes: S segments of one video, D dimensions.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cpd_model.encoder import Vectors
+from index.catalog import reads
+from index.catalog.connection import CATALOG_NAME, Catalog
+from index.catalog.records import FailedVideo, LibrarySettings, LibraryStatus, SegmentRow, VideoRow
+from index.catalog.writes import insert_library
+from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
+from index.library.lock import writer_lock
+from index.library.verify import verify_library
+from index.library.writer import LibraryWriter
+from index.search.moments import Hit, search_view
+from index.vectors.reader import Reader
+
+_MIGRATION_WAIT_SECONDS = 30
+
+
+class Library:
+    """A library that is open for searching; a context manager, safe to share between threads."""
+
+    def __init__(
+        self, folder: Path, catalog: Catalog, settings: LibrarySettings, *, device: str
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._catalog = catalog
+        self._reader = Reader(folder, settings, device=device)
+
+    @classmethod
+    def create(cls, folder: Path | str, settings: LibrarySettings, *, device: str = "cpu") -> Self:
+        """Make a library, or open the one that is there with the same settings.
+
+        Raises:
+            IndexMismatchError: the one that is there has other settings.
+            LibraryBusyError: another process is making it.
+            LibraryError: the folder cannot be made or written to.
+        """
+        folder = _real_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(f"cannot make a library in {folder}: {error.strerror}") from error
+        with contextlib.closing(Catalog(folder / CATALOG_NAME)) as catalog:
+            if not _is_complete(catalog):
+                with writer_lock(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
+                    _complete(catalog, settings)
+        library = cls.open(folder, device=device)
+        try:
+            _require_same(library, settings)
+        except IndexMismatchError:
+            library.close()
+            raise
+        return library
+
+    @classmethod
+    def open(cls, folder: Path | str, *, device: str = "cpu") -> Self:
+        """Open a library for searching; the vectors are loaded by the first search.
+
+        Args:
+            device: where FAISS searches: `auto`, `cpu`, `cuda` or `cuda:N`. `status()` says where
+            it does.
+
+        Raises:
+            LibraryNotFoundError: there is none in that folder.
+            LibraryError: it is damaged, or from a newer version of the program.
+        """
+        folder = _real_folder(folder)
+        if not (folder / CATALOG_NAME).is_file():
+            raise _not_found(folder)
+        catalog = Catalog(folder / CATALOG_NAME)
+        try:
+            if catalog.schema_revision() is None:
+                raise _not_found(folder)
+            if not catalog.is_current():
+                with writer_lock(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
+                    catalog.migrate()
+            with catalog.reading() as connection:
+                facts = catalog.read_library(connection)
+            if facts is None:
+                raise _not_found(folder)
+            return cls(folder, catalog, facts.settings, device=device)
+        except BaseException:
+            catalog.close()
+            raise
+
+    def close(self) -> None:
+        """Close the catalog and give back the vectors' memory."""
+        self._reader.close()
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def require(self, *, fingerprint: str, model: str | None = None) -> None:
+        """Refuse a model whose vectors live in another space.
+
+        Args:
+            model: the name that the asked-for model goes by, for the sentence.
+
+        Raises:
+            IndexMismatchError: its fingerprint is another one.
+        """
+        if fingerprint != self.settings.fingerprint:
+            other = f"{model} ({fingerprint[:12]})" if model else fingerprint[:12]
+            raise IndexMismatchError(
+                f"the library in {self.folder} was built by {self.settings.model} "
+                f"({self.settings.fingerprint[:12]}), not by {other}: use that model, "
+                f"or index the videos into a new folder"
+            )
+
+    def prepare(self) -> None:
+        """Load the vectors now, so that the first search does not wait for it."""
+        with self._catalog.reading() as connection:
+            self._reader.view(connection)
+
+    def search(self, query_D: Vectors, *, limit: int = 10, merge: bool = True) -> list[Hit]:
+        """The best moments for a query, best first; see index.search.moments for the rule.
+
+        Args:
+            query_D: any length but zero; scores are cosines.
+            merge: False gives raw windows instead of moments.
+
+        Raises:
+            InputError: limit is not within 1..10,000.
+            ValueError: query_D is not D finite numbers.
+        """
+        while True:
+            with self._catalog.reading() as connection:
+                view = self._reader.view(connection)
+                if view is None:
+                    continue  # another thread knows a newer generation than this transaction
+                found = search_view(view, query_D, limit=limit, merge=merge)
+                names = reads.names_of(connection, (window.video_number for window in found))
+            return [Hit(*names[window.video_number], *window[2:5], window[1]) for window in found]
+
+    def status(self) -> LibraryStatus:
+        """How much it holds and how it is searched; loads the vectors if no search has."""
+        while True:
+            with self._catalog.reading() as connection:
+                view = self._reader.view(connection)
+                if view is None:
+                    continue
+                counts = reads.count_all(connection)
+                missing = []
+                if counts.segments and not reads.published_snapshots(connection):
+                    missing.append("no snapshot was published yet: `cpd index add` does at its end")
+            settings = self.settings
+            return LibraryStatus(
+                model=settings.model,
+                fingerprint=settings.fingerprint,
+                embed_dim=settings.embed_dim,
+                window_seconds=settings.window_seconds,
+                hop_seconds=settings.hop_seconds,
+                **counts._asdict(),
+                bytes=_bytes_on_disk(self.folder),
+                generation=view.generation,
+                snapshot_generation=view.base.generation if view.base.from_snapshot else None,
+                tail_segments=view.tail.num_rows,
+                search_device=self._reader.device.name,
+                search_device_reason=self._reader.device.reason,
+                warnings=[*self._reader.warnings, *missing],
+            )
+
+    def verify(self) -> list[str]:
+        """Where catalog, vectors and snapshots do not agree, a sentence each; empty is good."""
+        return verify_library(self.folder, self._catalog)
+
+    def videos(
+        self, *, limit: int, offset: int = 0, path_contains: str | None = None
+    ) -> list[VideoRow]:
+        """Indexed videos, first seen first; `path_contains` ignores case."""
+        with self._catalog.reading() as connection:
+            return reads.list_videos(
+                connection, limit=limit, offset=offset, path_contains=path_contains
+            )
+
+    def video(self, video_id: str) -> VideoRow:
+        """One indexed video.
+
+        Raises:
+            UnknownVideoError: there is none of that id.
+        """
+        with self._catalog.reading() as connection:
+            return reads.video_by_id(connection, video_id)
+
+    def segments(self, video_id: str) -> list[SegmentRow]:
+        """The segments of a video, in the order of time.
+
+        Raises:
+            UnknownVideoError: there is none of that id.
+        """
+        with self._catalog.reading() as connection:
+            return reads.segments_of(connection, video_id)
+
+    def embeddings(self, video_id: str) -> Vectors:
+        """Unit vectors (S, D) of a video, row i of segment i.
+
+        Raises:
+            UnknownVideoError: there is none of that id.
+            LibraryCorruptError: they are not what was written.
+        """
+        with self._catalog.reading() as connection:
+            return reads.embeddings_of(connection, video_id, embed_dim=self.settings.embed_dim)
+
+    def failures(self) -> list[FailedVideo]:
+        """Files that could not be indexed, with reasons."""
+        with self._catalog.reading() as connection:
+            return reads.list_failures(connection)
+
+    @contextlib.contextmanager
+    def writer(self, *, wait_seconds: float = 0) -> Iterator[LibraryWriter]:
+        """The one writer of this library, for the length of a `with` block.
+
+        Args:
+            wait_seconds: how long to wait for another writer; 0 asks once.
+
+        Raises:
+            LibraryBusyError: another process or thread is writing; names it.
+        """
+        with writer_lock(self.folder, wait_seconds=wait_seconds):
+            writer = LibraryWriter(self.folder, self._catalog, self.settings)
+            try:
+                yield writer
+            finally:
+                writer.end()
+
+
+def _real_folder(folder: Path | str) -> Path:
+    return Path(folder).expanduser().resolve()
+
+
+def _bytes_on_disk(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # a writer renames and removes meanwhile
+                total += (Path(parent) / name).stat().st_size
+    return total
+
+
+def _not_found(folder: Path) -> LibraryNotFoundError:
+    return LibraryNotFoundError(
+        f"there is no library in {folder}: `cpd index add PATH --library {folder}` creates one"
+    )
+
+
+def _is_complete(catalog: Catalog) -> bool:
+    """Whether the file has this program's tables and the row that makes it a library."""
+    if catalog.schema_revision() is None or not catalog.is_current():
+        return False
+    with catalog.reading() as connection:
+        return catalog.read_library(connection) is not None
+
+
+def _complete(catalog: Catalog, settings: LibrarySettings) -> None:
+    """Bring the file to where `_is_complete`; the caller holds the writer's lock."""
+    catalog.migrate()
+    with catalog.maintaining() as connection:
+        if catalog.read_library(connection) is None:
+            insert_library(connection, settings)
+
+
+def _require_same(library: Library, asked: LibrarySettings) -> None:
+    """Raise IndexMismatchError unless new videos would fit in; the model's name may differ."""
+    library.require(fingerprint=asked.fingerprint, model=asked.model)
+    has = library.settings
+    differing = [
+        f"{name.removesuffix('_seconds')} {getattr(has, name)} not {getattr(asked, name)}"
+        for name in ("embed_dim", "window_seconds", "hop_seconds")
+        if getattr(has, name) != getattr(asked, name)
+    ]
+    if differing:
+        raise IndexMismatchError(
+            f"the library in {library.folder} was made with {', '.join(differing)}: "
+            f"ask for what it has, or index the videos into a new folder"
+        )

@@ -1,0 +1,223 @@
+"""What the one writer of a library may do; `Library.writer()` hands it out under the lock.
+
+Each change is one transaction: it is in the catalog whole or not at all, and readers find it with
+their next search.
+
+Axes: S segments of one video, D dimensions.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cpd_model.encoder import Vectors
+from index.catalog.connection import Catalog, Writing, generation_of
+from index.catalog.reads import (
+    changed_after,
+    file_at,
+    published_snapshots,
+    unchanged_video,
+    vectors_after,
+    videos_by_hash,
+)
+from index.catalog.records import KnownFile, LibrarySettings, VideoRow
+from index.catalog.writes import (
+    FACT_FIELDS,
+    FileStamp,
+    list_snapshot,
+    move,
+    put_failed,
+    put_indexed,
+    remove,
+    touch,
+)
+from index.vectors.snapshot import build_vectors, remove_snapshots, write_snapshot
+
+if TYPE_CHECKING:
+    from index.segments import Segment
+    from index.video.file import VideoFacts
+
+SNAPSHOTS_KEPT = 2
+"""The newest, and the one before it for a reader that is about to load it."""
+
+_NORM_TOLERANCE = 0.01
+
+
+class LibraryWriter:
+    """Changes a library; made by `Library.writer()`, and a ValueError after its block."""
+
+    def __init__(self, folder: Path, catalog: Catalog, settings: LibrarySettings) -> None:
+        self._folder = folder
+        self._catalog = catalog
+        self._settings = settings
+        self._ended = False
+        with catalog.reading() as connection:
+            listed = [facts.generation for facts in published_snapshots(connection)]
+        remove_snapshots(folder, keep=listed)
+
+    def end(self) -> None:
+        """Refuse further changes: the lock is about to be given back."""
+        self._ended = True
+
+    def find_unchanged(self, path: Path | str, size_bytes: int, mtime_ns: int) -> str | None:
+        """The id of the indexed video at this path if size and time still are what they were."""
+        with self._catalog.reading() as connection:
+            return unchanged_video(
+                connection, path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns
+            )
+
+    def find_by_hash(self, content_hash: str) -> list[VideoRow]:
+        """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
+        with self._catalog.reading() as connection:
+            return videos_by_hash(connection, content_hash)
+
+    def find_at(self, path: Path | str) -> KnownFile | None:
+        """What the library has at this path, an indexed video or a failure; None when nothing."""
+        with self._catalog.reading() as connection:
+            return file_at(connection, _absolute(path))
+
+    def put_video(
+        self,
+        *,
+        path: Path | str,
+        size_bytes: int,
+        mtime_ns: int,
+        content_hash: str,
+        facts: "VideoFacts",
+        segments: "Sequence[Segment]",
+        embeddings_SD: Vectors,
+    ) -> str:
+        """Insert a video, or replace all that is known of the file at this path.
+
+        Args:
+            path: made absolute and free of symbolic links.
+            embeddings_SD: unit vectors, row i of segment i; stored as float16.
+
+        Returns:
+            Its video_id: a new one, or the one that the path had.
+
+        Raises:
+            ValueError: the segments or embeddings are not what the library takes.
+            LibraryError: the disk is full; the catalog is as before.
+        """
+        self._check(segments, embeddings_SD)
+        stamp = FileStamp(
+            path=_absolute(path),
+            size_bytes=size_bytes,
+            mtime_ns=mtime_ns,
+            content_hash=content_hash,
+        )
+        with self._writing() as writing:
+            return put_indexed(
+                writing,
+                stamp,
+                facts={name: getattr(facts, name) for name in FACT_FIELDS},
+                segments=segments,
+                embeddings_SD=embeddings_SD,
+            )
+
+    def put_failure(
+        self,
+        *,
+        path: Path | str,
+        size_bytes: int,
+        mtime_ns: int,
+        content_hash: str | None,
+        reason: str,
+    ) -> str:
+        """Record why the file at this path cannot be indexed; its video_id.
+
+        If the path was indexed before, its segments are removed: what they showed is no longer in
+        the file. The id stays, for the day when the file can be read again.
+        """
+        stamp = FileStamp(
+            path=_absolute(path),
+            size_bytes=size_bytes,
+            mtime_ns=mtime_ns,
+            content_hash=content_hash,
+        )
+        with self._writing() as writing:
+            return put_failed(writing, stamp, reason=reason)
+
+    def move_video(
+        self, video_id: str, *, path: Path | str, size_bytes: int, mtime_ns: int
+    ) -> None:
+        """Give a video another path; whatever else the catalog had at that path is removed.
+
+        Raises:
+            UnknownVideoError: there is no such video.
+        """
+        stamp = FileStamp(
+            path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_hash=None
+        )
+        with self._writing() as writing:
+            move(writing, video_id, stamp)
+
+    def touch_video(self, video_id: str, *, mtime_ns: int) -> None:
+        """Note that the same bytes have a new modification time.
+
+        Raises:
+            UnknownVideoError: there is no such video.
+        """
+        with self._writing() as writing:
+            touch(writing, video_id, mtime_ns=mtime_ns)
+
+    def remove_video(self, video_id: str) -> None:
+        """Forget a video, or a failure; the file itself is not touched.
+
+        Raises:
+            UnknownVideoError: there is no such video.
+        """
+        with self._writing() as writing:
+            remove(writing, video_id)
+
+    def publish_snapshot(self) -> bool:
+        """Write a snapshot of all live segments, unless the newest one has them; whether it did.
+
+        Worth it at the end of a job: it costs a walk through all vectors, and saves readers that
+        walk. Until then they find what is newer in their tails.
+
+        Raises:
+            LibraryError: the disk is full; searching works as before.
+        """
+        with self._catalog.reading() as connection:
+            generation = generation_of(connection)
+            newest = next(iter(published_snapshots(connection)), None)
+            if newest is not None and not changed_after(connection, newest.generation):
+                return False
+            stored = vectors_after(connection, -1, embed_dim=self._settings.embed_dim)
+            vectors = build_vectors(stored, embed_dim=self._settings.embed_dim)
+        facts = write_snapshot(
+            self._folder, vectors, generation=generation, fingerprint=self._settings.fingerprint
+        )
+        with self._catalog.maintaining() as connection:
+            kept = list_snapshot(connection, facts, keep=SNAPSHOTS_KEPT)
+        remove_snapshots(self._folder, keep=kept)
+        return True
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Writing]:
+        if self._ended:
+            raise ValueError("this writer's block has ended and with it its lock: open another one")
+        with self._catalog.writing() as writing:
+            yield writing
+
+    def _check(self, segments: "Sequence[Segment]", embeddings_SD: Vectors) -> None:
+        expected = (len(segments), self._settings.embed_dim)
+        if not segments or embeddings_SD.shape != expected:
+            raise ValueError(
+                f"embeddings must be {expected}, one row a segment, got {embeddings_SD.shape}"
+            )
+        if not all(0 <= s.start_seconds < s.stop_seconds < np.inf for s in segments):
+            raise ValueError("each segment must be [start, stop) with 0 <= start < stop")
+        norms_S = np.linalg.norm(embeddings_SD.astype(np.float32), axis=1)
+        if not np.all(np.abs(norms_S - 1) < _NORM_TOLERANCE):  # NaN fails too
+            raise ValueError(f"embeddings must be unit vectors, got norms from {norms_S.min()}")
+
+
+def _absolute(path: Path | str) -> str:
+    return os.path.realpath(path)

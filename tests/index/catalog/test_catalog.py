@@ -1,0 +1,179 @@
+"""The SQLite file: its schema, its transactions, its sentences when something is wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, text
+
+import index
+from index.catalog.connection import CATALOG_NAME, Catalog, generation_of
+from index.catalog.reads import count_all, fold_path
+from index.catalog.records import LibrarySettings
+from index.catalog.tables import SCHEMA_REVISION, Base
+from index.catalog.writes import FACT_FIELDS, FileStamp, insert_library, put_failed
+from index.errors import LibraryCorruptError, LibraryError
+from index.video.file import VideoFacts
+from tests.index.libraries import SETTINGS
+
+STAMP = FileStamp(path="/videos/a.mp4", size_bytes=1, mtime_ns=2, content_hash=None)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """A catalog with tables and settings, and nothing else."""
+    catalog = Catalog(tmp_path / CATALOG_NAME)
+    catalog.migrate()
+    with catalog.maintaining() as connection:
+        insert_library(connection, SETTINGS)
+    yield catalog
+    catalog.close()
+
+
+def test_the_migrations_make_the_tables_that_the_program_uses(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_the_programs_revision_is_the_newest_migration() -> None:
+    scripts = ScriptDirectory(str(Path(index.__path__[0]) / "catalog" / "migrations"))
+
+    assert scripts.get_heads() == [SCHEMA_REVISION]
+
+
+def test_migrating_twice_changes_nothing(catalog: Catalog) -> None:
+    catalog.migrate()
+
+    assert catalog.is_current()
+    with catalog.reading() as connection:
+        assert catalog.read_library(connection) == (SETTINGS, 0, 0)
+
+
+def test_an_empty_file_is_not_current_and_migrates(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / CATALOG_NAME)
+    assert catalog.schema_revision() is None
+    assert not catalog.is_current()
+
+    catalog.migrate()
+
+    assert catalog.is_current()
+    catalog.close()
+
+
+def test_a_catalog_of_a_newer_program_says_to_update(catalog: Catalog) -> None:
+    with catalog.maintaining() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(LibraryError, match=r"newer cpd .*9999.*update cpd"):
+        catalog.is_current()
+
+
+def test_readers_do_not_wait_and_commits_reach_the_disk(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        pragmas = [
+            connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+
+    assert pragmas == ["wal", 2, 1]
+
+
+def test_every_write_transaction_makes_the_next_generation(catalog: Catalog) -> None:
+    with catalog.writing() as first:
+        pass
+    with catalog.writing() as second:
+        pass
+
+    assert (first.generation, second.generation) == (1, 2)
+
+
+def test_a_write_that_fails_leaves_the_catalog_as_it_was(catalog: Catalog) -> None:
+    with pytest.raises(RuntimeError, match="power"), catalog.writing() as writing:  # noqa: PT012
+        put_failed(writing, STAMP, reason="no frames")
+        raise RuntimeError("power")
+
+    with catalog.reading() as connection:
+        assert generation_of(connection) == 0
+        assert count_all(connection).failed == 0
+
+
+def test_a_reader_sees_one_moment_however_long_it_reads(catalog: Catalog) -> None:
+    with catalog.reading() as connection:
+        before = generation_of(connection)
+        with catalog.writing() as writing:
+            put_failed(writing, STAMP, reason="no frames")
+        after = generation_of(connection)
+
+    assert before == after == 0
+
+
+def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catalog) -> None:
+    def fill_the_disk(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA max_page_count=1")  # SQLite clamps it to what is in use
+
+    catalog.close()
+    event.listen(catalog.engine, "connect", fill_the_disk)
+    long_reason = "no frames " * 10_000
+
+    with pytest.raises(LibraryError, match=r"disk with the library in .* is full"):  # noqa: SIM117
+        with catalog.writing() as writing:
+            put_failed(writing, STAMP, reason=long_reason)
+
+    event.remove(catalog.engine, "connect", fill_the_disk)
+    catalog.close()
+    with catalog.writing() as writing:
+        put_failed(writing, STAMP, reason=long_reason)
+    with catalog.reading() as connection:
+        assert count_all(connection).failed == 1
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_NAME).write_bytes(b"not a database at all " * 100)
+    catalog = Catalog(tmp_path / CATALOG_NAME)
+
+    with pytest.raises(LibraryCorruptError, match=r"damaged .*backup"):
+        catalog.schema_revision()
+
+    catalog.close()
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_NAME).mkdir()
+    catalog = Catalog(tmp_path / CATALOG_NAME)
+
+    with pytest.raises(LibraryError, match="cannot be opened"):
+        catalog.schema_revision()
+
+    catalog.close()
+
+
+def test_the_catalog_keeps_all_facts_of_a_video() -> None:
+    assert set(FACT_FIELDS) == set(VideoFacts.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("path", "folded"),
+    [
+        ("/Videos/STRASSE.mp4", "/videos/strasse.mp4"),
+        ("/videos/Stra\u00dfe.mp4", "/videos/strasse.mp4"),
+        ("/videos/u\u0308ber.mp4", "/videos/\u00fcber.mp4"),
+        ("/videos/\udcff.mp4", "/videos/\ufffd.mp4"),
+    ],
+)
+def test_paths_are_compared_without_case_and_spelling(path: str, folded: str) -> None:
+    assert fold_path(path) == folded
+
+
+@pytest.mark.parametrize("wrong", [{"embed_dim": 0}, {"hop_seconds": -1.0}, {"fingerprint": ""}])
+def test_settings_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__dataclass_fields__}
+
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LibrarySettings(**{**values, **wrong})

@@ -1,0 +1,109 @@
+"""One writer at a time, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index.errors import LibraryBusyError, LibraryError
+from index.library.lock import HOLDER_NAME, read_holder, writer_lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from index.library.library.lock import writer_lock
+with writer_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+class Process:
+    """Another process that holds the lock."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder), str(seconds)], stdout=subprocess.PIPE
+        )
+        assert self._popen.stdout is not None
+        assert self._popen.stdout.readline() == b"held\n"
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def kill(self) -> None:
+        self._popen.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> None:
+        self._popen.wait()
+        assert self._popen.stdout is not None
+        self._popen.stdout.close()
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[Process]:
+    """A process that holds the lock of tmp_path for a minute."""
+    process = Process(tmp_path, 60)
+    yield process
+    process.kill()
+
+
+def test_a_second_writer_is_told_who_holds_the_library(tmp_path: Path, holder: Process) -> None:
+    with pytest.raises(LibraryBusyError) as caught, writer_lock(tmp_path):
+        pass
+
+    assert caught.value.holder is not None
+    assert caught.value.holder.pid == holder.pid
+    assert f"process {holder.pid} on {os.uname().nodename} since 20" in str(caught.value)
+
+
+def test_killing_the_holder_frees_the_library(tmp_path: Path, holder: Process) -> None:
+    holder.kill()
+
+    with writer_lock(tmp_path):
+        now = read_holder(tmp_path)
+
+    assert now is not None
+    assert now.pid == os.getpid()
+    assert read_holder(tmp_path) is None
+
+
+def test_a_writer_waits_for_the_one_before(tmp_path: Path) -> None:
+    process = Process(tmp_path, 0.5)
+    began = time.monotonic()
+
+    with writer_lock(tmp_path, wait_seconds=30):
+        waited = time.monotonic() - began
+
+    assert waited < 25
+    process.wait()
+
+
+def test_two_writers_of_one_process_exclude_each_other(tmp_path: Path) -> None:
+    with writer_lock(tmp_path), pytest.raises(LibraryBusyError), writer_lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"pid": 1}'])
+def test_an_unreadable_note_names_nobody(tmp_path: Path, holder: Process, note: str) -> None:
+    (tmp_path / HOLDER_NAME).write_text(note)
+
+    with pytest.raises(LibraryBusyError, match="another process") as caught, writer_lock(tmp_path):
+        pass
+
+    assert caught.value.holder is None
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.touch()
+
+    with pytest.raises(LibraryError, match="cannot write to the library"), writer_lock(occupied):
+        pass

@@ -1,0 +1,357 @@
+"""Windows into moments, and search against brute force.
+
+Axes: N rows, D dimensions, k hits.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpd_model.encoder import Vectors
+from cpd_model.errors import InputError
+from index.catalog.reads import SegmentColumns, StoredVectors
+from index.search.moments import Window, half_way, merge_windows, search_view
+from index.vectors.faiss_device import CpuSearcher
+from index.vectors.snapshot import build_vectors
+from index.vectors.view import Base, View, first_view
+from tests.index.libraries import unit_rows
+
+FAR_APART = 1e-5
+"""Scores of FAISS and NumPy differ by less."""
+
+
+def row_of_windows(scores: Sequence[float], *, hop_seconds: float = 2.0) -> list[Window]:
+    """Windows of 4 s of one video, the i-th from i * hop on, with id i."""
+    return [Window(1, i, i * hop_seconds, i * hop_seconds + 4, s) for i, s in enumerate(scores)]
+
+
+def extents(moments: Sequence[Window]) -> list[tuple[float, float]]:
+    return [(moment.start_seconds, moment.stop_seconds) for moment in moments]
+
+
+def slow_merge(windows: Sequence[Window], *, background: float) -> list[Window]:
+    """The rule as it is written, every window against every moment."""
+    moments: list[Window] = []
+    for window in sorted(windows, key=lambda w: (-w.score, w.segment_id)):
+        touched = [moment for moment in moments if touch(moment, window)]
+        best = max(touched, key=lambda m: (m.score, -m.segment_id), default=None)
+        if best is not None and window.score < half_way(best.score, background):
+            continue
+        group = [*touched, window]
+        moments = [moment for moment in moments if moment not in touched]
+        start_seconds = min(member.start_seconds for member in group)
+        stop_seconds = max(member.stop_seconds for member in group)
+        moments.append(
+            (best or window)._replace(start_seconds=start_seconds, stop_seconds=stop_seconds)
+        )
+    return sorted(moments, key=lambda m: (-m.score, m.segment_id))
+
+
+def touch(a: Window, b: Window) -> bool:
+    same_video = a.video_number == b.video_number
+    return same_video and a.start_seconds <= b.stop_seconds and b.start_seconds <= a.stop_seconds
+
+
+scored_windows = st.lists(
+    st.builds(
+        lambda video, index, length, score: (video, 0.5 * index, 0.5 * (index + length), score),
+        st.integers(0, 2),
+        st.integers(0, 60),
+        st.integers(1, 8),
+        st.sampled_from([i / 16 for i in range(-8, 17)]),
+    ),
+    max_size=60,
+).map(lambda rows: [Window(row[0], i, *row[1:]) for i, row in enumerate(rows)])
+
+
+class TestMerging:
+    def test_neighbours_above_half_way_are_one_moment(self) -> None:
+        windows = row_of_windows([0.1, 0.6, 0.9, 0.6, 0.1])
+
+        moments = merge_windows(windows, background=0.1)
+
+        # half-way is 0.5: windows 1, 2 and 3 cover [2, 10); 0 and 4 touch it and are left out
+        assert moments == [Window(1, 2, 2.0, 10.0, 0.9)]
+
+    def test_neighbours_below_half_way_are_left_out(self) -> None:
+        moments = merge_windows(row_of_windows([0.4, 0.9, 0.4]), background=0.1)
+
+        assert extents(moments) == [(2.0, 6.0)]
+
+    def test_two_peaks_with_a_low_valley_stay_two_moments(self) -> None:
+        scores = [0.8, 0.2, 0.2, 0.2, 0.9]
+
+        moments = merge_windows(row_of_windows(scores), background=0.1)
+
+        assert extents(moments) == [(8.0, 12.0), (0.0, 4.0)]
+
+    def test_a_high_window_between_two_moments_makes_them_one(self) -> None:
+        moments = merge_windows(row_of_windows([0.8, 0.7, 0.9]), background=0.0)
+
+        assert moments == [Window(1, 2, 0.0, 8.0, 0.9)]
+
+    def test_windows_that_only_touch_are_one_moment(self) -> None:
+        moments = merge_windows(row_of_windows([0.8, 0.9], hop_seconds=4.0), background=0.0)
+
+        assert extents(moments) == [(0.0, 8.0)]
+
+    def test_windows_with_a_gap_between_them_are_two(self) -> None:
+        moments = merge_windows(row_of_windows([0.8, 0.9], hop_seconds=4.5), background=0.0)
+
+        assert extents(moments) == [(4.5, 8.5), (0.0, 4.0)]
+
+    def test_equal_scores_throughout_are_one_moment(self) -> None:
+        moments = merge_windows(row_of_windows([0.5] * 9), background=0.5)
+
+        assert extents(moments) == [(0.0, 20.0)]
+
+    def test_a_long_video_is_not_one_hit_because_it_is_uniform(self) -> None:
+        scores = 0.3 + 0.02 * np.random.default_rng(0).standard_normal(500)
+
+        moments = merge_windows(row_of_windows(scores.tolist()), background=0.3)
+
+        best = moments[0]
+        assert best.stop_seconds - best.start_seconds < 20
+
+    @given(scored_windows, st.sampled_from([-0.25, 0.0, 0.25, 0.5, 1.0]))
+    def test_it_is_the_rule_word_by_word(self, windows: list[Window], background: float) -> None:
+        moments = merge_windows(windows, background=background)
+
+        assert moments == slow_merge(windows, background=background)
+
+    @given(scored_windows)
+    def test_no_two_moments_of_a_video_overlap_or_touch(self, windows: list[Window]) -> None:
+        moments = merge_windows(windows, background=0.0)
+
+        pairs = [(a, b) for a in moments for b in moments if a is not b]
+        assert not any(touch(a, b) for a, b in pairs)
+
+    @given(scored_windows)
+    def test_moments_come_best_first_and_score_what_their_best_window_scores(
+        self, windows: list[Window]
+    ) -> None:
+        moments = merge_windows(windows, background=0.0)
+
+        by_id = {window.segment_id: window for window in windows}
+        assert [m.score for m in moments] == sorted((m.score for m in moments), reverse=True)
+        assert [m.score for m in moments] == [by_id[m.segment_id].score for m in moments]
+
+    @given(scored_windows)
+    def test_every_window_touches_a_moment(self, windows: list[Window]) -> None:
+        moments = merge_windows(windows, background=0.0)
+
+        assert all(any(touch(window, moment) for moment in moments) for window in windows)
+
+    @given(scored_windows, st.integers(0, 60), st.sampled_from([-0.25, 0.0, 0.5]))
+    def test_lower_windows_do_not_change_a_moment_that_ends_above_them(
+        self, windows: list[Window], num_taken: int, background: float
+    ) -> None:
+        best_first = sorted(windows, key=lambda w: (-w.score, w.segment_id))
+        taken, lower = best_first[:num_taken], best_first[num_taken:]
+        highest_left = max((window.score for window in lower), default=-np.inf)
+
+        before = merge_windows(taken, background=background)
+        after = merge_windows(windows, background=background)
+
+        settled = [m for m in before if half_way(m.score, background) > highest_left]
+        assert [moment for moment in settled if moment not in after] == []
+
+
+class Truth(NamedTuple):
+    """A view, and its live windows with their vectors."""
+
+    view: View
+    windows: list[Window]
+    vectors_ND: Vectors
+
+    def __repr__(self) -> str:
+        return f"{len(self.windows)} live windows, {self.view.num_removed} removed rows"
+
+
+def make_view(
+    sizes: Sequence[int], *, num_in_base: int, removed: set[int], seed: int, num_distinct: int
+) -> Truth:
+    """Videos of these sizes: `num_in_base` in FAISS, the others newer, some removed later.
+
+    Args:
+        num_distinct: vectors are drawn from so many, so that scores are often equal.
+    """
+    rng = np.random.default_rng(seed)
+    palette = unit_rows(num_distinct, seed=seed).astype(np.float16)
+    stored, columns, first_id = [], [], 1
+    for number, size in enumerate(sizes):
+        vectors_SD = palette[rng.integers(0, num_distinct, size)]
+        stored.append(StoredVectors(number, first_id, vectors_SD))
+        columns += [(first_id + i, number, 2.0 * i, 2.0 * i + 4) for i in range(size)]
+        first_id += size + 1
+    table = np.array(columns, dtype=float).reshape(-1, 4)
+    every = as_columns(table)
+    in_base = every.video_numbers_N < num_in_base
+    all_vectors = build_vectors(stored, embed_dim=4).vectors_ND
+    base_vectors = build_vectors(stored[:num_in_base], embed_dim=4)
+    base = Base(base_vectors, CpuSearcher(base_vectors.flat), 1, from_snapshot=True)
+    view = first_view(
+        base, as_columns(table[in_base]), generation=1, tail_MD=np.empty((0, 4), np.float32)
+    )
+    gone = np.isin(every.video_numbers_N, list(removed))
+    view = view.advanced(
+        generation=2,
+        added=as_columns(table[~in_base]),
+        added_MD=all_vectors[~in_base],
+        removed_ids=every.ids_N[gone],
+    )
+    windows = [Window(int(v), int(i), a, b, 0.0) for i, v, a, b in table[~gone].tolist()]
+    return Truth(view, windows, all_vectors[~gone])
+
+
+def as_columns(table: np.ndarray) -> SegmentColumns:
+    ids, videos = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    return SegmentColumns(ids, videos, table[:, 2].copy(), table[:, 3].copy())
+
+
+def scored(truth: Truth, query_D: Vectors) -> list[Window]:
+    scores_N = np.vecdot(truth.vectors_ND, query_D / np.linalg.norm(query_D)).clip(-1, 1)
+    pairs = zip(truth.windows, scores_N.tolist(), strict=True)
+    return [window._replace(score=score) for window, score in pairs]
+
+
+views = st.builds(
+    make_view,
+    st.lists(st.integers(1, 120), max_size=8),
+    num_in_base=st.integers(0, 8),
+    removed=st.sets(st.integers(0, 7)),
+    seed=st.integers(0, 1000),
+    num_distinct=st.sampled_from([1, 5, 10_000]),
+)
+
+
+class TestSearching:
+    @given(views, st.integers(1, 300), st.integers(0, 100))
+    def test_raw_windows_are_those_of_brute_force(
+        self, truth: Truth, limit: int, seed: int
+    ) -> None:
+        query_D = unit_rows(1, seed=seed)[0]
+        everything = sorted(scored(truth, query_D), key=lambda w: -w.score)
+
+        found = search_view(truth.view, query_D, limit=limit, merge=False)
+
+        expected = [window.score for window in everything[:limit]]
+        assert [window.score for window in found] == pytest.approx(expected, abs=FAR_APART)
+        assert set(found) <= set(everything)
+        assert len(set(found)) == len(found)
+
+    @given(views, st.integers(1, 30), st.integers(0, 100))
+    def test_moments_are_those_of_brute_force(self, truth: Truth, limit: int, seed: int) -> None:
+        query_D = unit_rows(1, seed=seed)[0]
+        windows = scored(truth, query_D)
+        background = float(np.mean([w.score for w in windows])) if windows else 0.0
+        everything = slow_merge(windows, background=background)
+
+        found = search_view(truth.view, query_D, limit=limit, merge=True)
+
+        expected = [moment.score for moment in everything[:limit]]
+        assert [moment.score for moment in found] == pytest.approx(expected, abs=FAR_APART)
+        assert set(found) <= set(everything)
+        assert len(set(found)) == len(found)
+
+    def test_removed_rows_that_score_best_are_replaced_by_the_next(self) -> None:
+        sizes = [200, 5]
+        truth = make_view(sizes, num_in_base=2, removed={0}, seed=1, num_distinct=10_000)
+
+        found = search_view(truth.view, truth.vectors_ND[0], limit=5, merge=False)
+
+        assert {window.video_number for window in found} == {1}
+        assert len(found) == 5
+
+    def test_a_moment_is_wider_than_the_candidates_that_found_it(self) -> None:
+        """400 windows turn slowly away from the query: far more than 64 are above half-way."""
+        angles_N = np.abs(np.arange(400) - 200) * 0.004 + np.arange(400) * 1e-6
+        rows_ND = np.zeros((400, 4), dtype=np.float32)
+        rows_ND[:, 0], rows_ND[:, 1] = np.cos(angles_N), np.sin(angles_N)
+        vectors = build_vectors([StoredVectors(1, 1, rows_ND.astype(np.float16))], embed_dim=4)
+        table = np.array([(1 + i, 1, 2.0 * i, 2.0 * i + 4) for i in range(400)])
+        view = first_view(
+            Base(vectors, CpuSearcher(vectors.flat), 1, from_snapshot=True),
+            as_columns(table),
+            generation=1,
+            tail_MD=np.empty((0, 4), np.float32),
+        )
+        query_D = rows_ND[200]
+        windows = [Window(1, int(i), a, b, 0.0) for i, _, a, b in table.tolist()]
+        truth = Truth(view, windows, vectors.vectors_ND)
+
+        found = search_view(view, query_D, limit=1, merge=True)
+
+        background = float(np.mean(np.vecdot(vectors.vectors_ND, query_D)))
+        assert found == slow_merge(scored(truth, query_D), background=background)[:1]
+        assert found[0].stop_seconds - found[0].start_seconds > 2 * 64 + 4
+
+    def test_the_length_of_a_query_does_not_change_the_scores(self) -> None:
+        truth = make_view([5], num_in_base=1, removed=set(), seed=1, num_distinct=10)
+        query_D = truth.vectors_ND[2] * 7
+
+        best = search_view(truth.view, query_D, limit=1, merge=False)[0]
+
+        assert best.score == pytest.approx(1)
+
+    @pytest.mark.parametrize("merge", [True, False])
+    def test_an_empty_library_has_no_hits(self, merge: bool) -> None:
+        truth = make_view([], num_in_base=0, removed=set(), seed=1, num_distinct=1)
+
+        assert search_view(truth.view, unit_rows(1, seed=1)[0], limit=3, merge=merge) == []
+
+    @pytest.mark.parametrize("limit", [0, -1, 10_001])
+    def test_a_limit_out_of_range_is_the_senders_fault(self, limit: int) -> None:
+        truth = make_view([3], num_in_base=1, removed=set(), seed=1, num_distinct=9)
+
+        with pytest.raises(InputError, match="between 1 and 10000"):
+            search_view(truth.view, unit_rows(1, seed=1)[0], limit=limit, merge=True)
+
+    @pytest.mark.parametrize(
+        "query_D",
+        [np.zeros(4), np.full(4, np.nan), np.full(4, np.inf), np.ones(3), np.ones((1, 4))],
+    )
+    def test_a_query_without_direction_is_refused(self, query_D: Vectors) -> None:
+        truth = make_view([3], num_in_base=1, removed=set(), seed=1, num_distinct=9)
+
+        with pytest.raises(ValueError, match="query must be"):
+            search_view(truth.view, query_D, limit=1, merge=True)
+
+
+class TestViews:
+    @given(views)
+    def test_an_advanced_view_equals_one_loaded_afresh(self, truth: Truth) -> None:
+        table = np.array([(w[1], w[0], w[2], w[3]) for w in truth.windows], float).reshape(-1, 4)
+        base, tail = truth.view.base, truth.view.tail
+        in_tail = ~np.isin(table[:, 0], base.vectors.ids_N)
+
+        fresh = first_view(base, as_columns(table), generation=2, tail_MD=truth.vectors_ND[in_tail])
+
+        query_D = unit_rows(1, seed=3)[0]
+        assert tail.num_rows >= fresh.tail.num_rows
+        assert fresh.num_live == truth.view.num_live == len(truth.windows)
+        assert fresh.sum_D == pytest.approx(truth.view.sum_D, abs=1e-4)
+        assert search_view(fresh, query_D, limit=500, merge=False) == search_view(
+            truth.view, query_D, limit=500, merge=False
+        )
+
+    def test_an_older_view_does_not_notice_the_newer_one(self) -> None:
+        old = make_view([3, 2], num_in_base=1, removed=set(), seed=1, num_distinct=99)
+        ids = np.array([100, 101])
+        added = SegmentColumns(ids, np.array([7, 7]), np.array([0.0, 2.0]), np.array([4.0, 6.0]))
+
+        new = old.view.advanced(
+            generation=3, added=added, added_MD=unit_rows(2, seed=9), removed_ids=np.array([1])
+        )
+
+        query_D = unit_rows(1, seed=3)[0]
+        found_old = search_view(old.view, query_D, limit=99, merge=False)
+        assert {window.video_number for window in found_old} == {0, 1}
+        assert len(found_old) == 5
+        found_new = search_view(new, query_D, limit=99, merge=False)
+        assert {window.video_number for window in found_new} == {0, 1, 7}
+        assert len(found_new) == 6

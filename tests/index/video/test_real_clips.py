@@ -1,0 +1,43 @@
+"""All real clips beside the project: each is read exactly as when it is decoded in full."""
+
+import csv
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cpd_model.encoder import ClipSpec
+from index.video.file import probe, read_frames
+from tests.index.videos import decode_everything
+
+SPEC = ClipSpec(num_frames=4, frame_size=32, resize="crop", short_side=36)
+NUM_PARTS = 8
+FULLY_DECODED_BYTES = 400_000
+"""Larger clips are probed and read, but not decoded in full again."""
+
+
+def _clips(shared_data: Path, part: int) -> list[Path]:
+    with (shared_data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        names = [row["path"] for row in csv.DictReader(file)]
+    return [shared_data / name for name in names if zlib.crc32(name.encode()) % NUM_PARTS == part]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(NUM_PARTS))
+def test_real_clips_are_read_as_when_decoded_in_full(shared_data: Path, part: int) -> None:
+    wrong = []
+    for clip in _clips(shared_data, part):
+        facts = probe(clip)
+        seconds = np.random.default_rng(part).uniform(0, facts.duration_seconds, size=3).tolist()
+        frames = read_frames(clip, seconds, SPEC)
+        if clip.stat().st_size < FULLY_DECODED_BYTES and not _equals_twin(clip, seconds, frames):
+            wrong.append(clip.name)
+
+    assert wrong == []
+
+
+def _equals_twin(clip: Path, seconds: list[float], frames: np.ndarray) -> bool:
+    everything = decode_everything(clip)
+    counted = probe(clip).num_frames == len(everything.frames)
+    return counted and np.array_equal(frames, everything.nearest(seconds, SPEC))

@@ -1,0 +1,135 @@
+"""Which videos teach and which test: read off the manifest, or one sentence that says why not."""
+
+import pytest
+
+from cpd_model.errors import InputError
+from training.data.manifest import read_manifest
+from training.evaluation.splits import LabelledVideo, hold_back, read_split
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "clips.csv"
+        path.write_text(content)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "parts"),
+    [
+        ("split", "train/test/train", ("train", "test", "train")),
+        ("split", "Training / - / testing", ("train", "", "test")),
+        ("split", "test", ("test",)),
+        ("split", "", ()),
+        ("split1,split2,split3", "train,test,", ("train", "test", "")),
+        ("split2,split1", "test,train", ("train", "test")),
+        ("split,split1", "train/train,test", ("test",)),
+        ("width", "320", ()),
+    ],
+)
+def test_a_row_says_its_part_of_each_official_split(write, header, cells, parts):
+    (row,) = read_manifest(write(f"path,{header},group\na.mp4,{cells},g01\n"))
+
+    assert row.parts == parts
+    assert row.group == "g01"
+
+
+THREE_SPLITS = """path,label,group,split
+a.mp4,run,g1,train/test/train
+b.mp4,run,g2,test/train/train
+c.mp4,sit,g1,train/train/-
+d.mp4,sit,g3,test/test/test
+e.mp4,sit,g4,val/train/train
+f.mp4,,g5,train/train/train
+g.mp4,sit,g6,
+"""
+
+
+def test_each_split_has_its_own_train_and_test_videos(write, tmp_path):
+    manifest = write(THREE_SPLITS)
+
+    first, second = (read_split(manifest, number=number) for number in (1, 2))
+
+    assert first.class_names == ["run", "sit"]
+    assert first.train == [
+        LabelledVideo(tmp_path / "a.mp4", 0, "g1"),
+        LabelledVideo(tmp_path / "c.mp4", 1, "g1"),
+    ]
+    assert [video.path.name for video in first.test] == ["b.mp4", "d.mp4"]
+    assert [video.path.name for video in second.train] == ["b.mp4", "c.mp4", "e.mp4"]
+    assert [video.path.name for video in second.test] == ["a.mp4", "d.mp4"]
+    assert first.warnings == []
+
+
+def test_a_recording_in_both_parts_is_told(write):
+    split = read_split(write(THREE_SPLITS), number=2)
+
+    assert len(split.warnings) == 1
+    assert "1 group in both train and test (g1)" in split.warnings[0]
+
+
+def test_a_class_that_nothing_teaches_is_told(write):
+    rows = "a,run,train\nb,sit,train\nc,jump,test\nd,run,test\n"
+
+    (warning,) = read_split(write(f"path,label,split\n{rows}"), number=1).warnings
+
+    assert "1 class of the test part without a train video (jump)" in warning
+
+
+def test_a_class_list_leaves_other_videos_out(write, tmp_path):
+    manifest = write("path,label,split\na,run,train\nb,sit,train\nc,run,test\nd,jump,train\n")
+    (tmp_path / "classes.txt").write_text("run\nsit\nfly\n")
+
+    split = read_split(manifest, number=1, classes=tmp_path / "classes.txt")
+
+    assert split.class_names == ["run", "sit"]
+    assert len(split.train) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "number", "sentence"),
+    [
+        ("path,split\na,train\n", 1, "no row of clips.csv has a label"),
+        ("path,label\na,run\n", 1, r"clips.csv has no split 1 \(it has none\)"),
+        ("path,label,split\na,run,train\n", 2, r"no split 2 \(it has splits 1 to 1\)"),
+        ("path,label,split\na,run,train\nb,sit,train\n", 1, "has no test video"),
+        ("path,label,split\na,run,test\nb,sit,val\n", 1, "has no train video"),
+        ("path,label,split\na,run,train\nb,sit,test\n", 1, "one class alone, run"),
+        ("path,label,split\na,run,train\n./a,run,test\n", 1, "in both train and test of split 1"),
+        ("path,label,split\na,run,train\na,sit,train\n", 1, "two labels, run and sit"),
+    ],
+)
+def test_a_manifest_that_gives_no_split_is_one_sentence(write, content, number, sentence):
+    with pytest.raises(InputError, match=sentence):
+        read_split(write(content), number=number)
+
+
+def videos(*rows):
+    return [
+        LabelledVideo(f"{number}.mp4", label, group) for number, (label, group) in enumerate(rows)
+    ]
+
+
+def test_what_is_held_back_are_whole_groups_about_a_quarter_and_no_class_is_emptied():
+    rows = videos(*[(number % 3, f"g{number // 6}") for number in range(48)], (3, "lone"))
+
+    for seed in range(20):
+        held = hold_back(rows, seed=seed)
+
+        groups = {rows[position].group for position in held}
+        assert held == [n for n, video in enumerate(rows) if video.group in groups]
+        assert len(held) == 12
+        assert "lone" not in groups
+
+
+def test_videos_without_a_group_are_held_back_one_by_one():
+    held = hold_back(videos(*[(number % 2, "") for number in range(8)]))
+
+    assert len(held) == 2
+
+
+def test_nothing_is_held_back_where_every_class_has_one_group():
+    assert hold_back(videos((0, "a"), (0, "a"), (1, "b"))) == []

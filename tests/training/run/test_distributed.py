@@ -1,0 +1,91 @@
+"""Two processes with half a batch each are one process with the whole."""
+
+import os
+import socket
+
+import pytest
+import torch
+from torch import multiprocessing
+
+from cpd_model.errors import InputError
+from tests.training.run_fakes import NUM_PAIRS, begin, everything, plain_changes, run, tiny_config
+from training.config import LossChoice
+from training.data.batch import BatchOrder
+from training.run.distributed import Processes, process_group, processes_of_environment
+from training.run.loop import Plan
+
+KINDS = ("nce", "infonce", "sigmoid")
+
+
+def test_without_torchrun_there_is_one_process(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+
+    assert processes_of_environment() == Processes(rank=0, world_size=1, local_rank=0)
+
+
+def test_torchrun_says_who_this_is(monkeypatch):
+    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    processes = processes_of_environment()
+
+    assert processes == Processes(rank=3, world_size=4, local_rank=1)
+    assert not processes.first
+
+
+def test_half_of_what_torchrun_says_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+
+    with pytest.raises(InputError, match="start several processes with torchrun"):
+        processes_of_environment()
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
+    """Weights, banks and losses, over both stages, for each objective, at once and in parts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(_work, args=(port, tmp_path), nprocs=2, join=True)
+
+    for kind, parts in ((kind, parts) for kind in KINDS for parts in (1, 2)):
+        alone, losses = _train(_config(kind, parts), Processes())
+        for rank in range(2):
+            shared = torch.load(tmp_path / f"{kind}-{parts}-{rank}.pt")
+            assert shared["losses"] == pytest.approx(losses, rel=1e-5)
+            for name, value in alone.items():
+                if torch.is_tensor(value):
+                    torch.testing.assert_close(shared["state"][name], value, rtol=1e-3, atol=1e-5)
+
+
+def _config(kind, parts):
+    return tiny_config(
+        model=plain_changes(), accumulate=parts, loss=LossChoice(kind=kind, num_negatives=5)
+    )
+
+
+def _train(config, processes):
+    order = BatchOrder(
+        num_items=NUM_PAIRS,
+        batch_size=config.data.batch_size,
+        seed=config.seed,
+        rank=processes.rank,
+        world_size=processes.world_size,
+    )
+    state, stream, _ = begin(config, order=order)
+    plan = Plan(steps_per_epoch=order.steps_per_epoch, total_steps=6, processes=processes)
+    reports = run(state, stream, plan, config)
+    return everything(state), [report.loss for report in reports]
+
+
+def _work(rank, port, folder):
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+    processes = processes_of_environment()
+    with process_group(processes, device="cpu"):
+        for kind, parts in ((kind, parts) for kind in KINDS for parts in (1, 2)):
+            state, losses = _train(_config(kind, parts), processes)
+            tensors = {name: value for name, value in state.items() if torch.is_tensor(value)}
+            torch.save({"state": tensors, "losses": losses}, folder / f"{kind}-{parts}-{rank}.pt")

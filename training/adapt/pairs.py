@@ -1,0 +1,123 @@
+"""Which captioned clips an adaptation learns from, and which it holds back to be judged by."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cpd_model.errors import InputError
+from training.adapt.folds import Trial, num_judges, plan_trials, trials_of
+from training.data.pair import Pair
+from training.data.pairs import CAPTION, list_records, read_pairs
+from training.run.pairs import pairs_fingerprint
+
+LABEL = "label"
+MIN_PAIRS = 3
+"""Two to tell apart, and one to judge by."""
+
+
+class AdaptPairs(NamedTuple):
+    """The pairs of one adaptation."""
+
+    name: str
+    """Of the list that they were read from."""
+
+    train: list[Pair]
+    val: list[Pair]
+    """Those that judge and are never learned from; may be empty."""
+
+    fingerprint: str
+    """See `training.run.pairs.RunPairs`."""
+
+    trials: list[Trial]
+    """Who learns and who judges while the blend is chosen, as positions in [*train, *val]."""
+
+
+def read_adapt_pairs(
+    source: Path,
+    val_source: Path | None,
+    *,
+    seed: int,
+    caption_from: str | None = None,
+    on_message: Callable[[str], None] = lambda message: None,
+) -> AdaptPairs:
+    """Read the list, and plan its trials: by the rows of its split val, or else by parts of it.
+
+    Args:
+        caption_from: the column to learn from; None: the captions, or labels where there are none.
+        on_message: told that labels are captions, and who judges.
+
+    Raises:
+        InputError: see `read_pairs`; or too few pairs, one caption for all, one group alone.
+    """
+    column = caption_from or caption_column(source)
+    if column == LABEL:
+        on_message(f"{source.name}: each clip's label is its caption")
+    pairs = read_pairs(source, caption_from=column)
+    train = [pair for pair in pairs if pair.split in ("", "train")]
+    if val_source:
+        val = read_pairs(val_source, caption_from=caption_from or caption_column(val_source))
+        held = "those of --val"
+    else:
+        val = [pair for pair in pairs if pair.split == "val"]
+        held = "the rows of the split val"
+    _check(train, source.name, needed=MIN_PAIRS - bool(val))
+    if val:
+        trials, judges = trials_of(train, val), f"{len(val)} held back ({held})"
+    else:
+        groups = groups_of(source, train)
+        trials = plan_trials(caption_kinds(train), groups, seed=seed)
+        count, parts = num_judges(trials), len(trials)
+        judges = (
+            f"{count} of them judge, held back in {parts} part{'s' * (parts > 1)} (seed {seed})"
+        )
+    on_message(f"learning from {len(train)} pairs; {judges}")
+    fingerprint = pairs_fingerprint([*train, *val])
+    return AdaptPairs(source.name, train, val, fingerprint, trials)
+
+
+def caption_column(source: Path) -> str:
+    """`label` where a list has labels and no caption at all, else `caption`."""
+    records = (list_records(source) or []) if source.is_file() else []
+    filled = {name for record in records for name, value in record.fields.items() if value}
+    return LABEL if LABEL in filled and not filled & {CAPTION, "captions"} else CAPTION
+
+
+def groups_of(source: Path, pairs: Sequence[Pair]) -> list[str]:
+    """What must not be torn apart: the column `group` of a list if it is filled, else a video."""
+    group_of: dict[Path, str] = {}
+    for record in list_records(source) or []:
+        group = str(record.fields.get("group") or "")
+        if group:
+            path = source.absolute().parent / str(record.fields["path"])
+            group_of[path.resolve()] = f"group {group}"
+    return [group_of.get(pair.path.resolve(), f"video {pair.place}") for pair in pairs]
+
+
+def caption_kinds(pairs: Sequence[Pair]) -> list[int]:
+    """A number for each pair; pairs that share a caption, or each with a third, have one number."""
+    root = list(range(len(pairs)))
+
+    def find(item: int) -> int:
+        while root[item] != item:
+            item = root[item]
+        return item
+
+    first: dict[str, int] = {}
+    for item, pair in enumerate(pairs):
+        for caption in pair.captions:
+            root[find(item)] = find(first.setdefault(caption, item))
+    numbers = {name: number for number, name in enumerate(sorted(set(map(find, root))))}
+    return [numbers[find(item)] for item in range(len(pairs))]
+
+
+def _check(train: Sequence[Pair], name: str, *, needed: int) -> None:
+    if len(train) < needed:
+        raise InputError(
+            f"{name} has {len(train)} captioned clips to learn from, and adapting needs {needed} "
+            "or more (some 40 for a change that can be measured); add a line for each clip"
+        )
+    if len(set(caption_kinds(train))) < 2:
+        raise InputError(
+            f"all captions in {name} are equal: there is nothing to tell apart; "
+            "describe what differs between the clips"
+        )

@@ -1,0 +1,1 @@
+"""The commands `cpd train`, `cpd evaluate` and `cpd dataset`."""

@@ -1,0 +1,163 @@
+"""`cpd evaluate linear` and `finetune`: what a classifier makes of the video tower."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cpd_model.built_in.defaults import DEFAULT_MODEL
+from training.cli.reports import (
+    LABEL_FIGURES,
+    Device,
+    Json,
+    Model,
+    class_table,
+    figure_table,
+    progress_on_stderr,
+    show,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from training.evaluation.classifier_result import ClassifierResult
+    from training.evaluation.tower_classifier import Epoch
+
+Manifest = Annotated[
+    Path,
+    typer.Option(
+        "--manifest",
+        help="CSV with the columns path (relative to the CSV), label, group, and split1, split2, "
+        "... (train or test) or split (train/test/train: the parts of splits 1, 2, 3).",
+    ),
+]
+SplitNumber = Annotated[int, typer.Option("--split", min=1, help="The official split.")]
+Classes = Annotated[
+    Path | None,
+    typer.Option("--classes", help="Class names, one a line; videos of others are left out."),
+]
+ViewsText = Annotated[
+    str, typer.Option("--views", help="Clips x crops of each test video; 10x3 in the paper.")
+]
+
+
+def linear(
+    manifest: Manifest,
+    split: SplitNumber = 1,
+    classes: Classes = None,
+    views: ViewsText = "10x3",
+    train_views: Annotated[
+        str, typer.Option(help="Clips x crops of each training video, each a row of its own.")
+    ] = "3x1",
+    features: Annotated[
+        Literal["trunk", "embedding"],
+        typer.Option(
+            help="trunk: what the tower sees before its projection. embedding: what search uses."
+        ),
+    ] = "trunk",
+    model: Model = DEFAULT_MODEL,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a linear classifier on frozen features of the train part; name the test videos."""
+    from training.evaluation.splits import read_split
+    from training.evaluation.views import Views
+
+    shown, taught = Views.parse(views), Views.parse(train_views)
+    _warn(read_split(manifest, number=split, classes=classes).warnings)
+    from cpd_model.loading import load_encoder
+    from training.evaluation.linear import LinearChoice, evaluate_linear
+
+    choice = LinearChoice(
+        split=split, classes=classes, views=shown, train_views=taught, features=features
+    )
+    with progress_on_stderr() as on_progress:
+        result = evaluate_linear(
+            manifest,
+            load_encoder(model, device=device, on_message=tell),
+            choice=choice,
+            on_progress=on_progress,
+        )
+    _show("Linear classifier", result, as_json=as_json)
+
+
+def finetune(
+    manifest: Manifest,
+    split: SplitNumber = 1,
+    classes: Classes = None,
+    views: ViewsText = "10x3",
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a clip; without it 16 for the paper's model."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 100,
+    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    learning_rate: Annotated[float, typer.Option()] = 0.02,
+    dropout: Annotated[float, typer.Option(min=0.0, help="Before the linear layer.")] = 0.8,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A new folder for the weights, the classes and the figures."),
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train the whole video tower to name the train part's classes; name the test videos."""
+    from training.evaluation.splits import read_split
+    from training.evaluation.views import Views
+
+    shown = Views.parse(views)
+    _warn(read_split(manifest, number=split, classes=classes).warnings)
+    from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
+    from training.evaluation.tower_classifier import FinetuneSettings
+
+    settings = FinetuneSettings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        seed=seed,
+    )
+    choice = FinetuneChoice(
+        split=split, classes=classes, views=shown, num_frames=frames, settings=settings
+    )
+
+    with progress_on_stderr() as on_progress:
+        result = evaluate_finetune(
+            manifest,
+            model,
+            choice=choice,
+            device=device,
+            out=out,
+            on_epoch=partial(_tell_epoch, epochs),
+            on_progress=on_progress,
+        )
+    _show("Fine-tuned classifier", result, as_json=as_json)
+
+
+def _show(title: str, result: "ClassifierResult", *, as_json: bool) -> None:
+    figures: dict[str, Any] = result.as_json()
+    num_classes = len(result.split.class_names)
+    tables = [
+        class_table(figures["per_class"]),
+        figure_table(
+            f"{title}, split {result.split.number}, {num_classes} classes",
+            figures,
+            LABEL_FIGURES,
+            intervals=figures["intervals"],
+            others=[("chance, top-1", f"{1 / num_classes:.3f}")],
+        ),
+    ]
+    show(result, figures, tables, as_json=as_json)
+
+
+def _tell_epoch(num_epochs: int, epoch: "Epoch") -> None:
+    tell(
+        f"epoch {epoch.number} of {num_epochs}: loss {epoch.loss:.3f}, rate {epoch.learning_rate:g}"
+    )
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        tell(f"warning: {warning}")

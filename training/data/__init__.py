@@ -1,0 +1,1 @@
+"""Video/text pairs: lists of them, the layouts of data sets, and batches."""

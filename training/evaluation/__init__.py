@@ -1,0 +1,1 @@
+"""The protocols: retrieval, zero-shot, linear, fine-tuning, and their figures."""

@@ -1,0 +1,1 @@
+"""What a frozen tower says, computed once and kept by content."""

@@ -1,0 +1,1 @@
+"""A run: from pairs and a recipe to a bundle and its record, killed and resumed."""

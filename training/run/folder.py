@@ -1,0 +1,117 @@
+"""DIR of `cpd train --out DIR`: what a run leaves, and how much of it is there.
+
+run.json         settings, versions, data, seconds; `finished` once the bundle stands
+metrics.jsonl    one line of figures for each report
+tensorboard/     the same figures as curves
+checkpoints/     see training.run.checkpoint
+bundle/          the result
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cpd_model.errors import InputError
+from training.run.checkpoint import write_file
+
+_BEFORE = {"videos", "banks"}
+"""What stands in a folder before its run is recorded."""
+
+
+class RunFolder:
+    """Paths and small files of one run; a second process only reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run_file = folder / "run.json"
+        self.metrics_file = folder / "metrics.jsonl"
+        self.tensorboard = folder / "tensorboard"
+        self.checkpoints = folder / "checkpoints"
+        self.bundle = folder / "bundle"
+
+    def check(self, *, resume: bool) -> None:
+        """Whether a run may begin, or go on, here.
+
+        Raises:
+            InputError: another run stands here, there is nothing to go on with, or it is finished.
+        """
+        record = self.read()
+        if record is None:
+            if resume:
+                raise InputError(
+                    f"there is no run in {self.folder} to go on with; start one without --resume"
+                )
+            if self.folder.exists() and {path.name for path in self.folder.iterdir()} - _BEFORE:
+                raise InputError(
+                    f"{self.folder} is not empty and holds no run; choose another --out"
+                )
+            return
+        if record.get("finished"):
+            hint = "its result is in " + str(self.bundle)
+            raise InputError(
+                f"the run in {self.folder} is finished: {hint}; choose another --out for a new one"
+            )
+        if not resume:
+            raise InputError(
+                f"{self.folder} holds a run already; go on with it by --resume, "
+                "or choose another --out"
+            )
+
+    def read(self) -> dict[str, Any] | None:
+        """What run.json says; None where there is none.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        try:
+            record: dict[str, Any] = json.loads(self.run_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.run_file} is damaged: {error}; choose another --out"
+            ) from error
+        return record
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Replace run.json.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        text = json.dumps(record, indent=2) + "\n"
+        write_file(self.run_file, lambda file: _write_text(file, text))
+
+    def add_metrics(self, line: dict[str, Any]) -> None:
+        """Append a line to metrics.jsonl."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def last_metrics(self) -> dict[str, Any]:
+        """The last line of metrics.jsonl; empty where there is none."""
+        lines = self._lines()
+        return lines[-1] if lines else {}
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop the lines of steps that a resumed run does again."""
+        lines = [line for line in self._lines() if line["step"] <= step]
+        partial = self.metrics_file.with_name(f"{self.metrics_file.name}.partial")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        os.replace(partial, self.metrics_file)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """All lines that are whole: a killed run may have left half of one."""
+        if not self.metrics_file.is_file():
+            return []
+        lines = []
+        for text in self.metrics_file.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break
+        return lines
+
+
+def _write_text(file: Any, text: str) -> None:
+    file.write(text.encode())

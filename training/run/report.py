@@ -1,0 +1,162 @@
+"""What a run tells while it goes on: a live line, metrics.jsonl, TensorBoard, and warnings."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from training.run.folder import RunFolder
+from training.run.loop import StepReport
+
+PLAIN_LINE_SECONDS = 30.0
+"""Between two lines where there is no terminal to draw on."""
+
+_STARVED_SHARE = 0.5
+_STARVED_STEPS = 20
+"""Steps after which the share of waiting is judged; the first ones fill the loader's queue."""
+
+_CHANCE_MARGIN = 0.02
+"""A loss that is within this share of chance has learned nothing."""
+
+
+class Curves(Protocol):
+    """Where figures become curves: TensorBoard."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_curves(folder: RunFolder) -> Curves:
+    """TensorBoard's files of a run."""
+    from tensorboardX import SummaryWriter
+
+    curves: Curves = SummaryWriter(str(folder.tensorboard))
+    return curves
+
+
+class Window:
+    """Sums over the steps since the last line of metrics."""
+
+    def __init__(self) -> None:
+        self.num_steps = self.num_pairs = 0
+        self.loss = self.seconds = self.wait_seconds = 0.0
+
+    def add(self, report: StepReport) -> None:
+        self.num_steps += 1
+        self.num_pairs += report.num_pairs
+        self.loss += report.loss
+        self.seconds += report.seconds
+        self.wait_seconds += report.wait_seconds
+
+    @property
+    def wait_share(self) -> float:
+        """Of the time, in [0, 1]."""
+        return self.wait_seconds / self.seconds if self.seconds else 0.0
+
+    def figures(self) -> dict[str, float]:
+        """Means of the window."""
+        return {
+            "loss": self.loss / self.num_steps,
+            "clips_per_second": self.num_pairs / self.seconds if self.seconds else 0.0,
+            "wait_share": self.wait_share,
+        }
+
+
+class Warnings:
+    """Says once each what goes wrong slowly."""
+
+    def __init__(
+        self, on_message: Callable[[str], None], *, chance_loss: float, judged_from_step: int
+    ) -> None:
+        """
+        Args:
+            chance_loss: the loss of a model that knows nothing.
+            judged_from_step: where a loss at chance means something: warm-up and more is over.
+        """
+        self._on_message = on_message
+        self._chance_loss = chance_loss
+        self._judged_from_step = judged_from_step
+        self._said: set[str] = set()
+
+    def look(self, step: int, window: Window) -> None:
+        """Judge a window that ends at a step."""
+        if window.num_steps >= _STARVED_STEPS and window.wait_share > _STARVED_SHARE:
+            self._say(
+                "starved",
+                f"warning: {window.wait_share:.0%} of the time is spent waiting for clips: raise "
+                "data.num_workers, store smaller videos, or use model.features",
+            )
+        loss = window.loss / window.num_steps
+        if step >= self._judged_from_step and loss > self._chance_loss * (1 - _CHANCE_MARGIN):
+            self._say(
+                "chance",
+                f"warning: the loss is {loss:.3f} at step {step}, that of a model that knows "
+                f"nothing is {self._chance_loss:.3f}: check that captions belong to their videos, "
+                "or change optimizer.learning_rate",
+            )
+
+    def _say(self, what: str, sentence: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            self._on_message(sentence)
+
+
+class Display:
+    """A live line on a terminal; elsewhere a plain line now and then."""
+
+    def __init__(
+        self, console: Console, *, total_steps: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._clock = clock
+        self._total = total_steps
+        self._last_line = clock()
+        self._bar: Progress | None = None
+        self._recall = ""
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("training"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(compact=True),
+                console=console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=total_steps)
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, step: int, window: Window, figures: dict[str, Any]) -> None:
+        """Draw the state after a step."""
+        if "recall_at_1" in figures:
+            self._recall = f", R@1 {figures['recall_at_1']:.3f}"
+        means = window.figures()
+        text = (
+            f"step {step}/{self._total}, loss {means['loss']:.3f}{self._recall}, "
+            f"{means['clips_per_second']:.0f} clips/s, waiting {means['wait_share']:.0%}"
+        )
+        if self._bar:
+            self._bar.update(self._task, completed=step, description=text)
+        elif self._clock() - self._last_line >= PLAIN_LINE_SECONDS:
+            self._last_line = self._clock()
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def say(self, message: str) -> None:
+        """A line above the live one."""
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)

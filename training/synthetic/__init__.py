@@ -1,0 +1,1 @@
+"""Generated videos: pairs that only time tells apart, and the few of a first run."""
