@@ -14,13 +14,11 @@ LibraryError
   - LibraryCorruptError       catalog, vectors or snapshot disagree
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpd_model.errors import CPDError, InputError
-
-if TYPE_CHECKING:
-    from index.library.lock import Holder
 
 
 class VideoError(InputError):
@@ -64,10 +62,28 @@ class LibraryNotFoundError(LibraryError):
     """There is no library in that folder."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Who writes to a library."""
+
+    pid: int
+    host: str
+    since: float
+    """Seconds since 1970."""
+
+    command: str
+    """The command line, at most 200 characters."""
+
+    def __str__(self) -> str:
+        """As it stands in the sentence that a waiting process shows."""
+        since = datetime.fromtimestamp(self.since).astimezone().isoformat(" ", "seconds")
+        return f"process {self.pid} on {self.host} since {since} ({self.command})"
+
+
 class LibraryBusyError(LibraryError):
     """Another process is writing to the library."""
 
-    def __init__(self, message: str, *, holder: "Holder | None" = None) -> None:
+    def __init__(self, message: str, *, holder: Holder | None = None) -> None:
         super().__init__(message)
         self.holder = holder
 

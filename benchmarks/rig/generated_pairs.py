@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from cpd_model.bundles.bundle import no_progress_bars
+from cpd_model.encoders.progress_bars import no_progress_bars
 from cpd_model.testing import tiny_tokenizer
 from training.config import RunConfig
 from training.data.pair import Pair

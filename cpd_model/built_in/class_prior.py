@@ -8,7 +8,7 @@ what they share says nothing about a clip, and without it labels are told apart 
 The rows are stored beside the names, so that `cpd-start` is the same bytes on every machine and is
 made in seconds. They were computed in float64 and rounded to float16: 53 bits are far more than the
 11 that are kept, so the number of threads or the kind of processor does not show.
-`python -m cpd_model.built_in.class_prior` computes them again; a test compares a sample.
+`python -m cpd_model.built_in.compute_prior` computes them again; a test compares a sample.
 
 Axes: L classes, D dimensions of the text encoder.
 """
@@ -16,7 +16,6 @@ Axes: L classes, D dimensions of the text encoder.
 import io
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -66,29 +65,3 @@ def embed_classes(
     rows_LD = rows_LD + encode([synset.definition for synset in synsets])
     unit_LD: NDArray[np.float64] = rows_LD / np.linalg.norm(rows_LD, axis=1, keepdims=True)
     return unit_LD
-
-
-def main() -> None:
-    """Compute the rows again from cpd-start's text tower, and write them into the package."""
-    import torch
-
-    from cpd_model.built_in.start import start_text_tower
-
-    model, processor = start_text_tower()
-    tower = model.text_tower.eval().double()
-
-    def encode(texts: Sequence[str]) -> NDArray[np.float64]:
-        rows = []
-        for text in texts:
-            rows.append(torch.nn.functional.normalize(tower(*processor.texts([text])), dim=-1))
-        embedded: NDArray[np.float64] = torch.cat(rows).numpy()
-        return embedded
-
-    with torch.inference_mode():
-        unit_LD = embed_classes(read_synsets(), encode)
-    prior_LD = unit_LD - unit_LD.mean(axis=0)
-    np.save(Path(__file__).parent / "data" / PRIOR_FILE, prior_LD.astype(np.float16))
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 
-from cpd_model.bundles.bundle import no_progress_bars
 from cpd_model.encoders.preprocessing import (
     Preprocessing,
     preprocessing_of,
@@ -23,6 +22,7 @@ from cpd_model.encoders.preprocessing import (
     read_json,
     squashed_to,
 )
+from cpd_model.encoders.progress_bars import no_progress_bars
 from cpd_model.errors import BundleError
 from cpd_model.fingerprint import hash_weights
 

@@ -3,44 +3,15 @@
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from index.ingest.events import FileEnd
+
 PLAIN_LINE_SECONDS = 30.0
 """Between two lines where there is no terminal to draw on."""
-
-FileEnd: TypeAlias = Literal["added", "updated", "unchanged", "failed", "ignored"]
-
-
-class AddListener(Protocol):
-    """Told how an add goes on; never asked anything."""
-
-    def found_files(self, count: int) -> None:
-        """So many files will come to an end."""
-        ...
-
-    def file_ended(self, how: FileEnd) -> None:
-        """One file is settled."""
-        ...
-
-    def segments_embedded(self, count: int) -> None:
-        """So many more segments have their vector; their video may still be under way."""
-        ...
-
-
-class SilentListener:
-    """Hears everything, says nothing."""
-
-    def found_files(self, count: int) -> None:
-        pass
-
-    def file_ended(self, how: FileEnd) -> None:
-        pass
-
-    def segments_embedded(self, count: int) -> None:
-        pass
 
 
 class AddProgress:

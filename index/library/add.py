@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpd_model.encoder import Encoder
-from index.cli.progress import AddListener, FileEnd, SilentListener
 from index.ingest.embed import Bounds, Decoder, embed_videos
+from index.ingest.events import AddListener, FileEnd, SilentListener
 from index.ingest.files import FoundFiles, find_videos
 from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, FileVersion, KnownVideo, Outcome
 from index.segments import Segment

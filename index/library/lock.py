@@ -16,34 +16,15 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.errors import LibraryBusyError, LibraryError
+from index.errors import Holder, LibraryBusyError, LibraryError
 
 LOCK_NAME = "writer.lock"
 HOLDER_NAME = "writer.json"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Holder:
-    """Who writes to a library."""
-
-    pid: int
-    host: str
-    since: float
-    """Seconds since 1970."""
-
-    command: str
-    """The command line, at most 200 characters."""
-
-    def __str__(self) -> str:
-        """As it stands in the sentence that a waiting process shows."""
-        since = datetime.fromtimestamp(self.since).astimezone().isoformat(" ", "seconds")
-        return f"process {self.pid} on {self.host} since {since} ({self.command})"
 
 
 @contextlib.contextmanager

@@ -153,7 +153,7 @@ def _text_encoder(name: str, *, on_message: OnMessage) -> "tuple[PreTrainedModel
     """A Hugging Face text encoder and its tokenizer, from a folder or a hub."""
     from transformers import AutoModel, AutoTokenizer
 
-    from cpd_model.bundles.bundle import no_progress_bars
+    from cpd_model.encoders.progress_bars import no_progress_bars
 
     local = Path(name).expanduser().is_dir()
     if not local:

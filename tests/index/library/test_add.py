@@ -13,8 +13,8 @@ from cpd_model.encoder import Frames, Vectors
 from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder
 from index.catalog.records import LibrarySettings
-from index.cli.progress import FileEnd
 from index.errors import IndexMismatchError, LibraryBusyError
+from index.ingest.events import FileEnd
 from index.library.add import AddInterrupted, AddReport, add_videos
 from index.library.library import Library
 from tests.index.fake_decoder import FakeDecoder
