@@ -1,9 +1,10 @@
 # Everything that is done with this project, in one place. `make` alone lists it.
 #
 #   PYTHON=python3.12   the Python that makes .venv; 3.11 or newer
-#   INDEX_URL=URL       a second package index. On Linux, PyPI's PyTorch brings some 3 GB of CUDA;
-#                       INDEX_URL=https://download.pytorch.org/whl/cpu takes the 200 MB one without.
-#                       On a GPU machine name the index of your CUDA (.../whl/cu126), or none.
+#   INDEX_URL=URL       a second package index. Without one, `make setup` on Linux asks PyTorch's CPU
+#                       index where there is no NVIDIA GPU (200 MB; PyPI's brings 3 GB of CUDA).
+#                       INDEX_URL=https://pypi.org/simple takes PyPI's all the same; on a GPU machine
+#                       you may name the index of your CUDA (https://download.pytorch.org/whl/cu126).
 #   EXTRAS=dev,gpu      `gpu` adds faiss-gpu (Linux, CUDA 12)
 #   VIDEOS=~/Videos     your own folder for `make demo`;  PORT=8000 where it then listens
 #   TESTS="-k catalog"  arguments for pytest;  JOBS=2 how many tests run at once (0: in one process)
@@ -20,7 +21,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INDEX := $(if $(INDEX_URL),--extra-index-url $(INDEX_URL))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint check bench fix
@@ -40,7 +40,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "$(PYTHON) cannot make virtual environments: install python3-venv (Debian, Ubuntu: apt install python3-venv), then run this again" >&2; exit 1; }
 	@echo "== Installing into $(VENV). The first time this downloads PyTorch and friends; it takes minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt $(INDEX) --editable '.[$(EXTRAS)]'
+	@index=$$($(PYTHON) scripts/torch_index.py --extras '$(EXTRAS)' --given '$(INDEX_URL)') || exit; \
+	  set -x; $(PIP) install --constraint constraints.txt $${index:+--extra-index-url "$$index"} --editable '.[$(EXTRAS)]'
 	@case ',$(EXTRAS),' in *,gpu,*) \
 	  echo "== faiss-gpu takes the place of faiss-cpu (both are the module faiss)"; \
 	  $(PIP) install --constraint constraints.txt --force-reinstall --no-deps faiss-gpu;; esac
