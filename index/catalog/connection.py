@@ -38,7 +38,7 @@ class LibraryFacts(NamedTuple):
     tombstones_since: int
 
 
-class Writing(NamedTuple):
+class WriteTransaction(NamedTuple):
     """An open write transaction and the generation that it makes."""
 
     connection: Connection
@@ -57,7 +57,7 @@ class Catalog:
         self.engine.dispose()
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def read_transaction(self) -> Iterator[Connection]:
         """A transaction that sees one moment of the catalog, however long it stays open.
 
         Raises:
@@ -67,28 +67,28 @@ class Catalog:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Writing]:
+    def write_transaction(self) -> Iterator[WriteTransaction]:
         """A transaction that is committed whole or not at all, and makes the next generation.
 
         Raises:
             LibraryError: the disk is full, or the file cannot be written.
         """
-        with self._beginning_to_write() as connection:
+        with self._immediate_transaction() as connection:
             bumped = connection.execute(
                 update(LibraryRecord)
                 .values(generation=LibraryRecord.generation + 1)
                 .returning(LibraryRecord.generation)
             )
-            yield Writing(connection, bumped.scalar_one())
+            yield WriteTransaction(connection, bumped.scalar_one())
 
     @contextlib.contextmanager
-    def maintaining(self) -> Iterator[Connection]:
+    def maintenance_transaction(self) -> Iterator[Connection]:
         """A write transaction that changes nothing a reader has loaded: no new generation."""
-        with self._beginning_to_write() as connection:
+        with self._immediate_transaction() as connection:
             yield connection
 
     @contextlib.contextmanager
-    def _beginning_to_write(self) -> Iterator[Connection]:
+    def _immediate_transaction(self) -> Iterator[Connection]:
         with translated(self.path), self.engine.connect() as connection:
             connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
             with connection.begin():
@@ -96,7 +96,7 @@ class Catalog:
 
     def schema_revision(self) -> str | None:
         """The migration that the file stands at; None for a file without tables."""
-        with self.reading() as connection:
+        with self.read_transaction() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return None
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -126,7 +126,7 @@ class Catalog:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
             raw.execute("PRAGMA journal_mode=WAL")
-        with self._beginning_to_write() as connection:
+        with self._immediate_transaction() as connection:
             command.upgrade(_alembic_config(connection), "head")
 
     def read_library(self, connection: Connection) -> LibraryFacts | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, literal, select, update
 
 from cpd_model.encoder import Vectors
-from index.catalog.connection import Writing
+from index.catalog.connection import WriteTransaction
 from index.catalog.reads import STORED_DTYPE, SnapshotFacts, fold_path
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
@@ -74,7 +74,7 @@ def insert_library(connection: Connection, settings: LibrarySettings) -> None:
 
 
 def put_indexed(
-    writing: Writing,
+    transaction: WriteTransaction,
     stamp: FileStamp,
     *,
     facts: Mapping[str, Any],
@@ -83,43 +83,43 @@ def put_indexed(
 ) -> str:
     """Insert a video, or replace all that is known of the file at this path; its id."""
     values = {**facts, "state": "indexed", "reason": None, "num_segments": len(segments)}
-    number, video_id = _upsert(writing, stamp, values)
-    first_id = _insert_segments(writing, number, segments)
+    number, video_id = _upsert(transaction, stamp, values)
+    first_id = _insert_segments(transaction, number, segments)
     vectors = embeddings_SD.astype(STORED_DTYPE).tobytes()
     row = {
         "video_number": number,
         "first_segment_id": first_id,
-        "generation": writing.generation,
+        "generation": transaction.generation,
         "checksum": zlib.crc32(vectors),
         "vectors": vectors,
     }
-    writing.connection.execute(insert(EmbeddingRecord), row)
+    transaction.connection.execute(insert(EmbeddingRecord), row)
     return video_id
 
 
-def put_failed(writing: Writing, stamp: FileStamp, *, reason: str) -> str:
+def put_failed(transaction: WriteTransaction, stamp: FileStamp, *, reason: str) -> str:
     """Record why the file at this path cannot be indexed, and remove what it was before."""
     no_facts = dict.fromkeys(FACT_FIELDS)
     values = {**no_facts, "state": "failed", "reason": reason, "num_segments": 0}
-    return _upsert(writing, stamp, values)[1]
+    return _upsert(transaction, stamp, values)[1]
 
 
-def move(writing: Writing, video_id: str, stamp: FileStamp) -> None:
+def move(transaction: WriteTransaction, video_id: str, stamp: FileStamp) -> None:
     """Give a video another path; whatever the catalog knew at that path is removed, for it is gone.
 
     Raises:
         UnknownVideoError: there is no such video.
     """
-    number = _number_of(writing.connection, video_id)
-    occupant = writing.connection.execute(
+    number = _number_of(transaction.connection, video_id)
+    occupant = transaction.connection.execute(
         select(VideoRecord.number).where(
             VideoRecord.path == stamp.path, VideoRecord.number != number
         )
     ).scalar()
     if occupant is not None:
-        _delete_video(writing, occupant)
+        _delete_video(transaction, occupant)
     _update_video(
-        writing,
+        transaction,
         number,
         path=stamp.path,
         path_folded=fold_path(stamp.path),
@@ -128,22 +128,22 @@ def move(writing: Writing, video_id: str, stamp: FileStamp) -> None:
     )
 
 
-def touch(writing: Writing, video_id: str, *, mtime_ns: int) -> None:
+def touch(transaction: WriteTransaction, video_id: str, *, mtime_ns: int) -> None:
     """Note a new modification time of unchanged bytes.
 
     Raises:
         UnknownVideoError: there is no such video.
     """
-    _update_video(writing, _number_of(writing.connection, video_id), mtime_ns=mtime_ns)
+    _update_video(transaction, _number_of(transaction.connection, video_id), mtime_ns=mtime_ns)
 
 
-def remove(writing: Writing, video_id: str) -> None:
+def remove(transaction: WriteTransaction, video_id: str) -> None:
     """Forget a video or a failure.
 
     Raises:
         UnknownVideoError: there is no such video.
     """
-    _delete_video(writing, _number_of(writing.connection, video_id))
+    _delete_video(transaction, _number_of(transaction.connection, video_id))
 
 
 def list_snapshot(connection: Connection, facts: SnapshotFacts, *, keep: int) -> list[int]:
@@ -166,8 +166,10 @@ def list_snapshot(connection: Connection, facts: SnapshotFacts, *, keep: int) ->
     return kept
 
 
-def _upsert(writing: Writing, stamp: FileStamp, values: Mapping[str, Any]) -> tuple[int, str]:
-    connection = writing.connection
+def _upsert(
+    transaction: WriteTransaction, stamp: FileStamp, values: Mapping[str, Any]
+) -> tuple[int, str]:
+    connection = transaction.connection
     known = connection.execute(
         select(VideoRecord.number, VideoRecord.video_id).where(VideoRecord.path == stamp.path)
     ).one_or_none()
@@ -177,8 +179,8 @@ def _upsert(writing: Writing, stamp: FileStamp, values: Mapping[str, Any]) -> tu
         "content_hash": stamp.content_hash,
     }
     if known is not None:
-        _bury_segments(writing, known.number)
-        _update_video(writing, known.number, **file_values, **values)
+        _bury_segments(transaction, known.number)
+        _update_video(transaction, known.number, **file_values, **values)
         return known.number, known.video_id
     video_id, now = uuid.uuid4().hex, time.time()
     row = {
@@ -187,7 +189,7 @@ def _upsert(writing: Writing, stamp: FileStamp, values: Mapping[str, Any]) -> tu
         "path_folded": fold_path(stamp.path),
         "added_at": now,
         "updated_at": now,
-        "generation": writing.generation,
+        "generation": transaction.generation,
         **file_values,
         **values,
     }
@@ -195,26 +197,28 @@ def _upsert(writing: Writing, stamp: FileStamp, values: Mapping[str, Any]) -> tu
     return inserted.scalar_one(), video_id
 
 
-def _update_video(writing: Writing, number: int, **values: Any) -> None:
-    writing.connection.execute(
+def _update_video(transaction: WriteTransaction, number: int, **values: Any) -> None:
+    transaction.connection.execute(
         update(VideoRecord)
         .where(VideoRecord.number == number)
-        .values(updated_at=time.time(), generation=writing.generation, **values)
+        .values(updated_at=time.time(), generation=transaction.generation, **values)
     )
 
 
-def _insert_segments(writing: Writing, number: int, segments: "Sequence[Segment]") -> int:
+def _insert_segments(
+    transaction: WriteTransaction, number: int, segments: "Sequence[Segment]"
+) -> int:
     """Insert all segments of a video; the id of the first, the others follow it one by one."""
     rows = [
         {
             "video_number": number,
             "start_seconds": segment.start_seconds,
             "stop_seconds": segment.stop_seconds,
-            "generation": writing.generation,
+            "generation": transaction.generation,
         }
         for segment in segments
     ]
-    connection = writing.connection
+    connection = transaction.connection
     first_id = connection.execute(
         insert(SegmentRecord).returning(SegmentRecord.id), rows[0]
     ).scalar_one()
@@ -225,19 +229,19 @@ def _insert_segments(writing: Writing, number: int, segments: "Sequence[Segment]
     return first_id
 
 
-def _bury_segments(writing: Writing, number: int) -> None:
-    ids = select(SegmentRecord.id, literal(writing.generation)).where(
+def _bury_segments(transaction: WriteTransaction, number: int) -> None:
+    ids = select(SegmentRecord.id, literal(transaction.generation)).where(
         SegmentRecord.video_number == number
     )
-    connection = writing.connection
+    connection = transaction.connection
     connection.execute(insert(TombstoneRecord).from_select(["segment_id", "generation"], ids))
     connection.execute(delete(SegmentRecord).where(SegmentRecord.video_number == number))
     connection.execute(delete(EmbeddingRecord).where(EmbeddingRecord.video_number == number))
 
 
-def _delete_video(writing: Writing, number: int) -> None:
-    _bury_segments(writing, number)
-    writing.connection.execute(delete(VideoRecord).where(VideoRecord.number == number))
+def _delete_video(transaction: WriteTransaction, number: int) -> None:
+    _bury_segments(transaction, number)
+    transaction.connection.execute(delete(VideoRecord).where(VideoRecord.number == number))
 
 
 def _number_of(connection: Connection, video_id: str) -> int:

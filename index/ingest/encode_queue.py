@@ -12,7 +12,7 @@ import numpy as np
 
 from cpd_model.encoder import Frames, Vectors
 from cpd_model.errors import CPDError, InputError
-from index.ingest.tasks import ReadTask
+from index.ingest.tasks import DecodeTask
 
 Owner = TypeVar("Owner", bound=Hashable)
 
@@ -21,7 +21,7 @@ class Encoded(NamedTuple, Generic[Owner]):
     """One task through the encoder: its rows, or why there are none."""
 
     owner: Owner
-    task: ReadTask
+    task: DecodeTask
     rows_NR: Vectors | None
     """float32, row i is item i of the task; None when the encoder failed on it."""
 
@@ -31,7 +31,7 @@ class Encoded(NamedTuple, Generic[Owner]):
 @dataclass(eq=False)
 class _Waiting(Generic[Owner]):
     owner: Owner
-    task: ReadTask
+    task: DecodeTask
     frames_NHWC: Frames
     num_taken: int = 0
     rows: list[Vectors] = field(default_factory=list)
@@ -62,11 +62,11 @@ class EncodeQueue(Generic[Owner]):
         """Items that wait."""
         return sum(w.task.num_items - w.num_taken for w in self._waiting)
 
-    def put(self, owner: Owner, task: ReadTask, frames_NHWC: Frames) -> None:
+    def put(self, owner: Owner, task: DecodeTask, frames_NHWC: Frames) -> None:
         """Queue the frames of one task; they are let go when its last item is encoded."""
         self._waiting.append(_Waiting(owner, task, frames_NHWC))
 
-    def drop(self, owner: Owner) -> list[ReadTask]:
+    def drop(self, owner: Owner) -> list[DecodeTask]:
         """Forget everything of one owner; returns the tasks that were forgotten."""
         dropped = [w.task for w in self._waiting if w.owner == owner]
         self._waiting = deque(w for w in self._waiting if w.owner != owner)

@@ -1,4 +1,4 @@
-"""The state behind `index.ingest.embed.embed_videos`: what is probed, read, encoded and ready.
+"""The state behind `index.ingest.embed.embed_videos`: what is probed, decoded, encoded and ready.
 
 One thread moves it; the decoders' threads only put what they have into a queue.
 """
@@ -24,7 +24,7 @@ from index.ingest.outcomes import (
     KnownVideo,
     Outcome,
 )
-from index.ingest.tasks import FeaturePooler, ReadTask, clip_tasks, frame_tasks
+from index.ingest.tasks import DecodeTask, FeaturePooler, clip_tasks, frame_tasks
 from index.segments import Segment, plan_sampling
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ _TASK_PIXELS = 4e9
 
 
 class Decoder(Protocol):
-    """Reads videos somewhere else; `index.decoding.pool.DecodePool` does it in child processes.
+    """Decodes videos somewhere else; `index.decoding.pool.DecodePool` does it in child processes.
 
     Its futures raise VideoError and nothing else.
     """
 
     @property
     def num_workers(self) -> int:
-        """Videos that are read at the same time."""
+        """Videos that are decoded at the same time."""
         ...
 
     def hash_and_probe(self, path: Path) -> "Future[HashedFacts]":
@@ -88,11 +88,11 @@ class _Video:
     content_hash: str | None = None
     facts: "VideoFacts | None" = None
     segments: list[Segment] = field(default_factory=list)
-    to_read: deque[ReadTask] = field(default_factory=deque)
+    to_decode: deque[DecodeTask] = field(default_factory=deque)
     num_unfinished: int = 0
     """Tasks that are not encoded yet."""
-    readable: bool = False
-    """Whether a task of it was read; until then it gets one decoder, for it may hang there."""
+    decodable: bool = False
+    """Whether a task of it was decoded; until then it gets one decoder, for it may hang there."""
     running: set[Future[Frames]] = field(default_factory=set)
     pooler: FeaturePooler | None = None
     embeddings_SD: Vectors | None = None
@@ -106,9 +106,9 @@ class _Probed(NamedTuple):
     future: _ProbeFuture
 
 
-class _Read(NamedTuple):
+class _Decoded(NamedTuple):
     video: _Video
-    task: ReadTask
+    task: DecodeTask
     future: Future[Frames]
 
 
@@ -141,7 +141,7 @@ class Pipeline:
         else:
             max_clips = max(1, bounds.batch_frames // spec.num_frames)
             self._queue = EncodeQueue(encoder.encode_video, max_items=max_clips)
-        self._done: queue.SimpleQueue[_Probed | _Read] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[_Probed | _Decoded] = queue.SimpleQueue()
         self._open: dict[_Video, None] = {}  # an ordered set: the oldest video is served first
         self._running: set[Future[Frames] | _ProbeFuture] = set()
         self._bytes_in_flight = 0
@@ -173,19 +173,19 @@ class Pipeline:
     def _submit(self) -> None:
         """Keep the decoders busy, a few tasks ahead."""
         while len(self._running) < 4 * self._decoder.num_workers:
-            if not (self._submit_read() or self._submit_probe()):
+            if not (self._submit_decode() or self._submit_probe()):
                 return
 
-    def _submit_read(self) -> bool:
+    def _submit_decode(self) -> bool:
         for video in self._open:
-            if not video.to_read or (video.running and not video.readable):
+            if not video.to_decode or (video.running and not video.decodable):
                 continue
-            num_bytes = self._bytes_of(video.to_read[0])
+            num_bytes = self._bytes_of(video.to_decode[0])
             if self._bytes_in_flight and (
                 self._bytes_in_flight + num_bytes > self._bounds.memory_bytes
             ):
                 return False  # wait for room: a small task that overtakes could starve this one
-            task = video.to_read.popleft()
+            task = video.to_decode.popleft()
             self._bytes_in_flight += num_bytes
             future = self._decoder.read_frames(
                 video.path, task.times_N.tolist(), self._encoder.clip_spec
@@ -193,7 +193,7 @@ class Pipeline:
             video.running.add(future)
             self._running.add(future)
             future.add_done_callback(
-                lambda future: self._done.put(_Read(video, task, future))  # noqa: B023 - returns now
+                lambda future: self._done.put(_Decoded(video, task, future))  # noqa: B023 - returns now
             )
             return True
         return False
@@ -216,11 +216,11 @@ class Pipeline:
         future.add_done_callback(lambda future: self._done.put(_Probed(video, future)))
         return True
 
-    def _settle(self, event: _Probed | _Read) -> None:
+    def _settle(self, event: _Probed | _Decoded) -> None:
         """Take in what a decoder brought."""
         self._running.discard(event.future)
-        if isinstance(event, _Read):
-            self._settle_read(event)
+        if isinstance(event, _Decoded):
+            self._settle_decoded(event)
             return
         video, future = event
         try:
@@ -233,7 +233,7 @@ class Pipeline:
         else:
             self._plan(video, video.facts)
 
-    def _settle_read(self, event: _Read) -> None:
+    def _settle_decoded(self, event: _Decoded) -> None:
         video, task, future = event
         video.running.discard(future)
         if video not in self._open:  # it failed meanwhile
@@ -245,7 +245,7 @@ class Pipeline:
             self._bytes_in_flight -= self._bytes_of(task)
             self._fail(video, error.reason)
             return
-        video.readable = True
+        video.decodable = True
         self._queue.put(video, task, frames_NHWC)
 
     def _plan(self, video: _Video, facts: "VideoFacts") -> None:
@@ -265,7 +265,7 @@ class Pipeline:
         if isinstance(self._encoder, FrameEncoder):
             video.pooler = FeaturePooler(plan, tasks, self._encoder.pool_frames)
         video.segments = plan.segments
-        video.to_read.extend(tasks)
+        video.to_decode.extend(tasks)
         video.num_unfinished = len(tasks)
         shape = (len(plan.segments), self._encoder.embed_dim)
         video.embeddings_SD = np.empty(shape, dtype=np.float32)
@@ -331,7 +331,7 @@ class Pipeline:
             FailedEmbedding(video.path, reason, video.version, video.content_hash, is_video)
         )
 
-    def _bytes_of(self, task: ReadTask) -> int:
+    def _bytes_of(self, task: DecodeTask) -> int:
         return len(task.times_N) * self._frame_bytes
 
 

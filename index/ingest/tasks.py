@@ -28,7 +28,7 @@ _POOL_SEGMENTS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class ReadTask:
+class DecodeTask:
     """Frames of one video that are decoded in one go."""
 
     number: int
@@ -56,7 +56,7 @@ class ReadTask:
         return clips
 
 
-def frame_tasks(plan: SamplingPlan, *, max_frames: int, max_seconds: float) -> list[ReadTask]:
+def frame_tasks(plan: SamplingPlan, *, max_frames: int, max_seconds: float) -> list[DecodeTask]:
     """Even runs of the plan's frames, each in one task.
 
     Args:
@@ -69,12 +69,12 @@ def frame_tasks(plan: SamplingPlan, *, max_frames: int, max_seconds: float) -> l
         max(len(times_N) / max_frames, float(times_N[-1] - times_N[0]) / max_seconds),
     )
     return [
-        ReadTask(number, start, times_N[start:stop], None)
+        DecodeTask(number, start, times_N[start:stop], None)
         for number, (start, stop) in enumerate(itertools.pairwise(borders))
     ]
 
 
-def clip_tasks(plan: SamplingPlan, *, max_frames: int, max_seconds: float) -> list[ReadTask]:
+def clip_tasks(plan: SamplingPlan, *, max_frames: int, max_seconds: float) -> list[DecodeTask]:
     """Even runs of whole segments; a task holds at most `max_frames`, or one segment."""
     num_segments, frames_per_clip = plan.frame_index_ST.shape
     max_segments = max(1, max_frames // frames_per_clip)
@@ -86,7 +86,7 @@ def clip_tasks(plan: SamplingPlan, *, max_frames: int, max_seconds: float) -> li
     for number, (start, stop) in enumerate(itertools.pairwise(borders)):
         rows, clip_index = np.unique(plan.frame_index_ST[start:stop], return_inverse=True)
         clip_index_ST = clip_index.reshape(stop - start, frames_per_clip).astype(np.intp)
-        tasks.append(ReadTask(number, start, plan.times_N[rows], clip_index_ST))
+        tasks.append(DecodeTask(number, start, plan.times_N[rows], clip_index_ST))
     return tasks
 
 
@@ -105,7 +105,7 @@ class FeaturePooler:
     def __init__(
         self,
         plan: SamplingPlan,
-        tasks: Sequence[ReadTask],
+        tasks: Sequence[DecodeTask],
         pool_frames: Callable[[Vectors], Vectors],
     ) -> None:
         self._frame_index_ST = plan.frame_index_ST

@@ -30,7 +30,7 @@ from index.library.lock import writer_lock
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
 from index.search.moments import Hit, search_view
-from index.vectors.reader import Reader
+from index.vectors.current_view import CurrentView
 
 _MIGRATION_WAIT_SECONDS = 30
 
@@ -44,7 +44,7 @@ class Library:
         self.folder = folder
         self.settings = settings
         self._catalog = catalog
-        self._reader = Reader(folder, settings, device=device)
+        self._current_view = CurrentView(folder, settings, device=device)
 
     @classmethod
     def create(cls, folder: Path | str, settings: LibrarySettings, *, device: str = "cpu") -> Self:
@@ -94,7 +94,7 @@ class Library:
             if not catalog.is_current():
                 with writer_lock(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
                     catalog.migrate()
-            with catalog.reading() as connection:
+            with catalog.read_transaction() as connection:
                 facts = catalog.read_library(connection)
             if facts is None:
                 raise _not_found(folder)
@@ -105,7 +105,7 @@ class Library:
 
     def close(self) -> None:
         """Close the catalog and give back the vectors' memory."""
-        self._reader.close()
+        self._current_view.close()
         self._catalog.close()
 
     def __enter__(self) -> Self:
@@ -138,8 +138,8 @@ class Library:
 
     def prepare(self) -> None:
         """Load the vectors now, so that the first search does not wait for it."""
-        with self._catalog.reading() as connection:
-            self._reader.view(connection)
+        with self._catalog.read_transaction() as connection:
+            self._current_view.at(connection)
 
     def search(self, query_D: Vectors, *, limit: int = 10, merge: bool = True) -> list[Hit]:
         """The best moments for a query, best first; see index.search.moments for the rule.
@@ -153,8 +153,8 @@ class Library:
             ValueError: query_D is not D finite numbers.
         """
         while True:
-            with self._catalog.reading() as connection:
-                view = self._reader.view(connection)
+            with self._catalog.read_transaction() as connection:
+                view = self._current_view.at(connection)
                 if view is None:
                     continue  # another thread knows a newer generation than this transaction
                 found = search_view(view, query_D, limit=limit, merge=merge)
@@ -164,8 +164,8 @@ class Library:
     def status(self) -> LibraryStatus:
         """How much it holds and how it is searched; loads the vectors if no search has."""
         while True:
-            with self._catalog.reading() as connection:
-                view = self._reader.view(connection)
+            with self._catalog.read_transaction() as connection:
+                view = self._current_view.at(connection)
                 if view is None:
                     continue
                 counts = reads.count_all(connection)
@@ -184,9 +184,9 @@ class Library:
                 generation=view.generation,
                 snapshot_generation=view.base.generation if view.base.from_snapshot else None,
                 tail_segments=view.tail.num_rows,
-                search_device=self._reader.device.name,
-                search_device_reason=self._reader.device.reason,
-                warnings=[*self._reader.warnings, *missing],
+                search_device=self._current_view.device.name,
+                search_device_reason=self._current_view.device.reason,
+                warnings=[*self._current_view.warnings, *missing],
             )
 
     def verify(self) -> list[str]:
@@ -197,7 +197,7 @@ class Library:
         self, *, limit: int, offset: int = 0, path_contains: str | None = None
     ) -> list[VideoRow]:
         """Indexed videos, first seen first; `path_contains` ignores case."""
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return reads.list_videos(
                 connection, limit=limit, offset=offset, path_contains=path_contains
             )
@@ -208,7 +208,7 @@ class Library:
         Raises:
             UnknownVideoError: there is none of that id.
         """
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return reads.video_by_id(connection, video_id)
 
     def segments(self, video_id: str) -> list[SegmentRow]:
@@ -217,7 +217,7 @@ class Library:
         Raises:
             UnknownVideoError: there is none of that id.
         """
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return reads.segments_of(connection, video_id)
 
     def embeddings(self, video_id: str) -> Vectors:
@@ -227,12 +227,12 @@ class Library:
             UnknownVideoError: there is none of that id.
             LibraryCorruptError: they are not what was written.
         """
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return reads.embeddings_of(connection, video_id, embed_dim=self.settings.embed_dim)
 
     def failures(self) -> list[FailedVideo]:
         """Files that could not be indexed, with reasons."""
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return reads.list_failures(connection)
 
     @contextlib.contextmanager
@@ -276,14 +276,14 @@ def _is_complete(catalog: Catalog) -> bool:
     """Whether the file has this program's tables and the row that makes it a library."""
     if catalog.schema_revision() is None or not catalog.is_current():
         return False
-    with catalog.reading() as connection:
+    with catalog.read_transaction() as connection:
         return catalog.read_library(connection) is not None
 
 
 def _complete(catalog: Catalog, settings: LibrarySettings) -> None:
     """Bring the file to where `_is_complete`; the caller holds the writer's lock."""
     catalog.migrate()
-    with catalog.maintaining() as connection:
+    with catalog.maintenance_transaction() as connection:
         if catalog.read_library(connection) is None:
             insert_library(connection, settings)
 

@@ -31,7 +31,7 @@ def verify_library(folder: Path, catalog: Catalog) -> list[str]:
     """
     found: list[str] = []
     try:
-        with catalog.reading() as connection:
+        with catalog.read_transaction() as connection:
             found += _integrity(connection)
             facts = catalog.read_library(connection)
             if facts is None:

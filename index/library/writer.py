@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cpd_model.encoder import Vectors
-from index.catalog.connection import Catalog, Writing, generation_of
+from index.catalog.connection import Catalog, WriteTransaction, generation_of
 from index.catalog.reads import (
     changed_after,
     file_at,
@@ -55,7 +55,7 @@ class LibraryWriter:
         self._catalog = catalog
         self._settings = settings
         self._ended = False
-        with catalog.reading() as connection:
+        with catalog.read_transaction() as connection:
             listed = [facts.generation for facts in published_snapshots(connection)]
         remove_snapshots(folder, keep=listed)
 
@@ -65,19 +65,19 @@ class LibraryWriter:
 
     def find_unchanged(self, path: Path | str, size_bytes: int, mtime_ns: int) -> str | None:
         """The id of the indexed video at this path if size and time still are what they were."""
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return unchanged_video(
                 connection, path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns
             )
 
     def find_by_hash(self, content_hash: str) -> list[VideoRow]:
         """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return videos_by_hash(connection, content_hash)
 
     def find_at(self, path: Path | str) -> KnownFile | None:
         """What the library has at this path, an indexed video or a failure; None when nothing."""
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             return file_at(connection, _absolute(path))
 
     def put_video(
@@ -111,9 +111,9 @@ class LibraryWriter:
             mtime_ns=mtime_ns,
             content_hash=content_hash,
         )
-        with self._writing() as writing:
+        with self._transaction() as transaction:
             return put_indexed(
-                writing,
+                transaction,
                 stamp,
                 facts={name: getattr(facts, name) for name in FACT_FIELDS},
                 segments=segments,
@@ -140,8 +140,8 @@ class LibraryWriter:
             mtime_ns=mtime_ns,
             content_hash=content_hash,
         )
-        with self._writing() as writing:
-            return put_failed(writing, stamp, reason=reason)
+        with self._transaction() as transaction:
+            return put_failed(transaction, stamp, reason=reason)
 
     def move_video(
         self, video_id: str, *, path: Path | str, size_bytes: int, mtime_ns: int
@@ -154,8 +154,8 @@ class LibraryWriter:
         stamp = FileStamp(
             path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_hash=None
         )
-        with self._writing() as writing:
-            move(writing, video_id, stamp)
+        with self._transaction() as transaction:
+            move(transaction, video_id, stamp)
 
     def touch_video(self, video_id: str, *, mtime_ns: int) -> None:
         """Note that the same bytes have a new modification time.
@@ -163,8 +163,8 @@ class LibraryWriter:
         Raises:
             UnknownVideoError: there is no such video.
         """
-        with self._writing() as writing:
-            touch(writing, video_id, mtime_ns=mtime_ns)
+        with self._transaction() as transaction:
+            touch(transaction, video_id, mtime_ns=mtime_ns)
 
     def remove_video(self, video_id: str) -> None:
         """Forget a video, or a failure; the file itself is not touched.
@@ -172,8 +172,8 @@ class LibraryWriter:
         Raises:
             UnknownVideoError: there is no such video.
         """
-        with self._writing() as writing:
-            remove(writing, video_id)
+        with self._transaction() as transaction:
+            remove(transaction, video_id)
 
     def publish_snapshot(self) -> bool:
         """Write a snapshot of all live segments, unless the newest one has them; whether it did.
@@ -184,7 +184,7 @@ class LibraryWriter:
         Raises:
             LibraryError: the disk is full; searching works as before.
         """
-        with self._catalog.reading() as connection:
+        with self._catalog.read_transaction() as connection:
             generation = generation_of(connection)
             newest = next(iter(published_snapshots(connection)), None)
             if newest is not None and not changed_after(connection, newest.generation):
@@ -194,17 +194,17 @@ class LibraryWriter:
         facts = write_snapshot(
             self._folder, vectors, generation=generation, fingerprint=self._settings.fingerprint
         )
-        with self._catalog.maintaining() as connection:
+        with self._catalog.maintenance_transaction() as connection:
             kept = list_snapshot(connection, facts, keep=SNAPSHOTS_KEPT)
         remove_snapshots(self._folder, keep=kept)
         return True
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Writing]:
+    def _transaction(self) -> Iterator[WriteTransaction]:
         if self._ended:
             raise ValueError("this writer's block has ended and with it its lock: open another one")
-        with self._catalog.writing() as writing:
-            yield writing
+        with self._catalog.write_transaction() as transaction:
+            yield transaction
 
     def _check(self, segments: "Sequence[Segment]", embeddings_SD: Vectors) -> None:
         expected = (len(segments), self._settings.embed_dim)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import VideoError
+from index.video.decode import Run, frames_that_come_out
 from index.video.order import NEVER, Ticks
-from index.video.read import Run, frames_that_come_out
 from index.video.scan import Scan, decode_all
 
 _LEAD_STARTS = 2

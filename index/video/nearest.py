@@ -12,9 +12,9 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from index.errors import VideoError
+from index.video.decode import FalseStartError, SlowStartError, decode_wanted
 from index.video.learn import learn, learn_everything, learn_to_start_early
 from index.video.picture import Shape, shape_of
-from index.video.read import FalseStartError, SlowStartError, read_packets_of
 from index.video.scan import Scan, ScanCache
 
 _ATTEMPTS = 4
@@ -44,7 +44,7 @@ def read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: KeepRows) -> 
     for attempt in range(_ATTEMPTS):
         mend = learn_everything if attempt else learn
         try:
-            missing_N = _read_rows(scan, seconds_N, missing_N, keep)
+            missing_N = _decode_rows(scan, seconds_N, missing_N, keep)
         except FalseStartError:
             mend = learn_everything
         except SlowStartError:
@@ -56,7 +56,7 @@ def read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: KeepRows) -> 
     raise VideoError(path, "its decoder gives other frames each time")
 
 
-def _read_rows(
+def _decode_rows(
     scan: Scan, seconds_N: NDArray[np.float64], rows_M: NDArray[np.intp], keep: KeepRows
 ) -> NDArray[np.intp]:
     """Answer these rows of the asked times; what comes back are the rows that got no frame."""
@@ -68,5 +68,5 @@ def _read_rows(
         shape = shape_of(frame, scan.facts.shape.sample_aspect_ratio)
         keep(rows_M[packet_M == packet], frame, shape)
 
-    read_packets_of(scan, np.unique(packet_M), keep_rows)
+    decode_wanted(scan, np.unique(packet_M), keep_rows)
     return rows_M[~np.isin(packet_M, list(seen))]

@@ -28,14 +28,14 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """A catalog with tables and settings, and nothing else."""
     catalog = Catalog(tmp_path / CATALOG_NAME)
     catalog.migrate()
-    with catalog.maintaining() as connection:
+    with catalog.maintenance_transaction() as connection:
         insert_library(connection, SETTINGS)
     yield catalog
     catalog.close()
 
 
 def test_the_migrations_make_the_tables_that_the_program_uses(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
+    with catalog.read_transaction() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, Base.metadata)
 
@@ -52,7 +52,7 @@ def test_migrating_twice_changes_nothing(catalog: Catalog) -> None:
     catalog.migrate()
 
     assert catalog.is_current()
-    with catalog.reading() as connection:
+    with catalog.read_transaction() as connection:
         assert catalog.read_library(connection) == (SETTINGS, 0, 0)
 
 
@@ -68,7 +68,7 @@ def test_an_empty_file_is_not_current_and_migrates(tmp_path: Path) -> None:
 
 
 def test_a_catalog_of_a_newer_program_says_to_update(catalog: Catalog) -> None:
-    with catalog.maintaining() as connection:
+    with catalog.maintenance_transaction() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     with pytest.raises(LibraryError, match=r"newer cpd .*9999.*update cpd"):
@@ -76,7 +76,7 @@ def test_a_catalog_of_a_newer_program_says_to_update(catalog: Catalog) -> None:
 
 
 def test_readers_do_not_wait_and_commits_reach_the_disk(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
+    with catalog.read_transaction() as connection:
         pragmas = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -86,29 +86,29 @@ def test_readers_do_not_wait_and_commits_reach_the_disk(catalog: Catalog) -> Non
 
 
 def test_every_write_transaction_makes_the_next_generation(catalog: Catalog) -> None:
-    with catalog.writing() as first:
+    with catalog.write_transaction() as first:
         pass
-    with catalog.writing() as second:
+    with catalog.write_transaction() as second:
         pass
 
     assert (first.generation, second.generation) == (1, 2)
 
 
 def test_a_write_that_fails_leaves_the_catalog_as_it_was(catalog: Catalog) -> None:
-    with pytest.raises(RuntimeError, match="power"), catalog.writing() as writing:  # noqa: PT012
-        put_failed(writing, STAMP, reason="no frames")
+    with pytest.raises(RuntimeError, match="power"), catalog.write_transaction() as transaction:  # noqa: PT012
+        put_failed(transaction, STAMP, reason="no frames")
         raise RuntimeError("power")
 
-    with catalog.reading() as connection:
+    with catalog.read_transaction() as connection:
         assert generation_of(connection) == 0
         assert count_all(connection).failed == 0
 
 
 def test_a_reader_sees_one_moment_however_long_it_reads(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
+    with catalog.read_transaction() as connection:
         before = generation_of(connection)
-        with catalog.writing() as writing:
-            put_failed(writing, STAMP, reason="no frames")
+        with catalog.write_transaction() as transaction:
+            put_failed(transaction, STAMP, reason="no frames")
         after = generation_of(connection)
 
     assert before == after == 0
@@ -123,14 +123,14 @@ def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catal
     long_reason = "no frames " * 10_000
 
     with pytest.raises(LibraryError, match=r"disk with the library in .* is full"):  # noqa: SIM117
-        with catalog.writing() as writing:
-            put_failed(writing, STAMP, reason=long_reason)
+        with catalog.write_transaction() as transaction:
+            put_failed(transaction, STAMP, reason=long_reason)
 
     event.remove(catalog.engine, "connect", fill_the_disk)
     catalog.close()
-    with catalog.writing() as writing:
-        put_failed(writing, STAMP, reason=long_reason)
-    with catalog.reading() as connection:
+    with catalog.write_transaction() as transaction:
+        put_failed(transaction, STAMP, reason=long_reason)
+    with catalog.read_transaction() as connection:
         assert count_all(connection).failed == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from cpd_model.encoder import Frames, Vectors
 from cpd_model.errors import DeviceError
 from index.ingest.encode_queue import EncodeQueue
-from index.ingest.tasks import ReadTask
+from index.ingest.tasks import DecodeTask
 
 BAD = 13
 
@@ -25,10 +25,10 @@ class Encode:
         return values_N1
 
 
-def task(number: int, *values: int) -> tuple[ReadTask, Frames]:
+def task(number: int, *values: int) -> tuple[DecodeTask, Frames]:
     frames_NHWC = np.zeros((len(values), 2, 2, 3), dtype=np.uint8)
     frames_NHWC[:] = np.array(values, dtype=np.uint8)[:, None, None, None]
-    return ReadTask(number, 0, np.arange(len(values), dtype=np.float64), None), frames_NHWC
+    return DecodeTask(number, 0, np.arange(len(values), dtype=np.float64), None), frames_NHWC
 
 
 def test_tasks_share_batches_and_get_their_own_rows_back() -> None:

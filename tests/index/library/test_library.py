@@ -419,7 +419,7 @@ class TestSearching:
     def test_threads_search_while_another_process_writes(self, library: Library) -> None:
         code = """
 import sys
-from index.library.library.library import Library
+from index.library.library import Library
 from tests.index.libraries import axis, put
 with Library.open(sys.argv[1]) as library, library.writer() as writer:
     for i in range(20):
@@ -455,7 +455,7 @@ with Library.open(sys.argv[1]) as library, library.writer() as writer:
     ) -> None:
         code = """
 import sys
-from index.library.library.library import Library
+from index.library.library import Library
 from tests.index.libraries import put, unit_rows
 with Library.open(sys.argv[1]) as library, library.writer() as writer:
     for i in range(10_000):
@@ -702,7 +702,10 @@ class TestVerifying:
         full.close()
         file = full.folder / CATALOG_NAME
         content = bytearray(file.read_bytes())
-        with Library.open(full.folder) as library, library._catalog.reading() as connection:
+        with (
+            Library.open(full.folder) as library,
+            library._catalog.read_transaction() as connection,
+        ):
             page = connection.execute(
                 text("SELECT rootpage FROM sqlite_master WHERE name = 'segments'")
             ).scalar_one()

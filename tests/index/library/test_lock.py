@@ -16,7 +16,7 @@ from index.library.lock import HOLDER_NAME, read_holder, writer_lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from index.library.library.lock import writer_lock
+from index.library.lock import writer_lock
 with writer_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from cpd_model.encoder import ClipSpec
+from index.video.decode import Run, can_drop, plan_runs
 from index.video.file import probe, read_frames
 from index.video.nearest import scan_of
-from index.video.read import Run, can_drop, plan_runs
 from index.video.scan import Scan
 from index.video.source import open_video, read_packets
 from tests.index.videos import (

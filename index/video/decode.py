@@ -4,7 +4,7 @@ Axes: P packets in the order of decoding, K places where decoding may start, W w
 
     packets   I  p  b  p  b  p | I  p  b  p  b  p | I  p  b  p  b  p      | where decoding may start
     wanted             w                                    w
-    read      D  D  -  D                            D  D  -  D            D decoded, - dropped
+    fed       D  D  -  D                            D  D  -  D            D decoded, - dropped
                                  not decoded: its frames are not wanted
 
 A run begins at the last start before a wanted packet and ends with it. Between runs packets are
@@ -85,7 +85,7 @@ def _starts_of(scan: Scan, wanted_W: NDArray[np.intp]) -> NDArray[np.intp]:
         place_W = place_W - leading_W
 
 
-def read_packets_of(scan: Scan, wanted_W: NDArray[np.intp], keep: Keep) -> None:
+def decode_wanted(scan: Scan, wanted_W: NDArray[np.intp], keep: Keep) -> None:
     """Hand the frames of these packets (sorted, shown) to `keep`, in the order they come out.
 
     A damaged packet brings out no frame: the caller sees which are missing, and may `learn`.
@@ -95,18 +95,18 @@ def read_packets_of(scan: Scan, wanted_W: NDArray[np.intp], keep: Keep) -> None:
             `learn_everything` and `learn_to_start_early`.
         VideoError: the file cannot be opened, or has changed since it was scanned.
     """
-    with _PacketReader(scan) as reader:
+    with _PacketWalk(scan) as walk:
         for run in plan_runs(scan, wanted_W):
             first, last = np.searchsorted(wanted_W, [run.start, run.stop])
-            _decode_run(reader, scan, run, set(wanted_W[first:last].tolist()), keep)
+            _decode_run(walk, scan, run, set(wanted_W[first:last].tolist()), keep)
 
 
 def frames_that_come_out(scan: Scan, run: Run) -> NDArray[np.intp]:
     """The packets whose frames appear when this run is decoded, nothing dropped."""
     numbers: list[int | None] = []
-    with _PacketReader(scan) as reader:
-        for packet in chain(reader.packets(run), [None]):
-            numbers += [frame.pts for frame in reader.decode(packet)]
+    with _PacketWalk(scan) as walk:
+        for packet in chain(walk.packets(run), [None]):
+            numbers += [frame.pts for frame in walk.decode(packet)]
     return np.array([number for number in numbers if number is not None], dtype=np.intp)
 
 
@@ -125,18 +125,16 @@ def can_drop(scan: Scan) -> bool:
     return codec in _DROPPABLE
 
 
-def _decode_run(
-    reader: "_PacketReader", scan: Scan, run: Run, wanted: set[int], keep: Keep
-) -> None:
+def _decode_run(walk: "_PacketWalk", scan: Scan, run: Run, wanted: set[int], keep: Keep) -> None:
     dropping = can_drop(scan)
     waiting = set(wanted)
     checked = not run.start
     # Where a frame may need several packets, only its coming out shows that it is complete.
     feed = run if scan.one_frame_a_packet else Run(run.start, run.stop + _LATE_PACKETS)
-    for packet in chain(reader.packets(feed), [None]):
+    for packet in chain(walk.packets(feed), [None]):
         if dropping and packet is not None:
-            reader.drop_unreferenced = packet.pts not in wanted
-        for frame in reader.decode(packet):
+            walk.drop_unreferenced = packet.pts not in wanted
+        for frame in walk.decode(packet):
             checked = checked or _check_start(scan, run.start, frame)
             if frame.pts in waiting:
                 waiting.discard(frame.pts)
@@ -156,7 +154,7 @@ def _check_start(scan: Scan, start: int, frame: VideoFrame) -> bool:
     return True
 
 
-class _PacketReader:
+class _PacketWalk:
     """Walks forward over a video's packets, each carrying its number as its time."""
 
     def __init__(self, scan: Scan) -> None:

@@ -1,4 +1,4 @@
-"""Keeps a reader's view in step with the catalog.
+"""Keeps the view of one open library in step with its catalog.
 
 Each search asks the catalog for its generation, which costs a fraction of a millisecond; if it has
 grown, one thread takes in what is newer while the others wait for it, as what was added is to be
@@ -31,8 +31,8 @@ _RELOAD_ROWS = 10_000
 """Changed rows since the base from which on, if a tenth of it, a newer snapshot is loaded."""
 
 
-class Reader:
-    """Makes views of one library; any number of threads may ask."""
+class CurrentView:
+    """The newest view of one library; any number of threads may ask for it."""
 
     def __init__(self, folder: Path, settings: LibrarySettings, *, device: str) -> None:
         self._folder = folder
@@ -42,7 +42,7 @@ class Reader:
         self.device = choose_search_device(device, num_gpus=count_faiss_gpus())
         self.warnings: list[str] = []
 
-    def view(self, connection: Connection) -> View | None:
+    def at(self, connection: Connection) -> View | None:
         """The view of exactly the generation that this transaction sees.
 
         Returns:
