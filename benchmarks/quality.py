@@ -19,12 +19,6 @@ from rig.results import markdown_table, public_name, record
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.encoder import Encoder
 from cpd_model.loading import load_encoder
-from training.evaluation.evaluate import (
-    RetrievalResult,
-    ZeroShotResult,
-    evaluate_retrieval,
-    evaluate_zero_shot,
-)
 from training.evaluation.metrics import (
     Floats,
     bootstrap_interval,
@@ -33,6 +27,8 @@ from training.evaluation.metrics import (
     median_rank,
     recall_at,
 )
+from training.evaluation.retrieval import RetrievalResult, evaluate_retrieval
+from training.evaluation.zero_shot import ZeroShotResult, evaluate_zero_shot
 
 SEED = 20_240_601
 PROTOTYPE = {"R@1": "0.56", "R@5": "0.84", "R@10": "0.93", "top-1": "0.26", "top-5": "0.44"}

@@ -1,29 +1,8 @@
-"""The service over HTTP. Names are loaded on first use, so importing the package costs nothing."""
+"""The service over HTTP.
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+The names and where they live stand in __init__.pyi; each is loaded on first use.
+"""
 
-if TYPE_CHECKING:
-    from service.app import create_app
-    from service.cpd_engine import CPDEngine
-    from service.engine import Engine
-    from service.settings import Settings
+import lazy_loader
 
-__all__ = ["CPDEngine", "Engine", "Settings", "create_app"]
-
-_MODULES = {
-    "CPDEngine": "service.cpd_engine",
-    "Engine": "service.engine",
-    "Settings": "service.settings",
-    "create_app": "service.app",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,66 +1,13 @@
-"""How good a model is, on videos with captions or labels of one's own.
+"""Models out of video/text pairs: train one, adapt one, measure one, and read the data for it.
 
-Names are loaded on first use, so importing the package costs nothing.
+    from training import RunRequest, find_recipe, run_adaptation, run_training    # train
+    from training import evaluate_retrieval, evaluate_zero_shot                   # measure
+    from training import evaluate_finetune, evaluate_linear
+    from training import list_ucf101, read_manifest, read_pairs                   # data
+
+The names and where they live stand in __init__.pyi; each is loaded on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from training.data.manifest import ManifestRow, read_manifest
-    from training.evaluation.classifier_result import ClassifierResult
-    from training.evaluation.evaluate import (
-        Failure,
-        HalfZeroShotResult,
-        RetrievalResult,
-        ZeroShotResult,
-        evaluate_retrieval,
-        evaluate_zero_shot,
-        evaluate_zero_shot_half,
-    )
-    from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
-    from training.evaluation.linear import LinearChoice, evaluate_linear
-    from training.evaluation.tower_classifier import FinetuneSettings
-    from training.evaluation.views import Views
-
-__all__ = [
-    "ClassifierResult",
-    "Failure",
-    "FinetuneChoice",
-    "FinetuneSettings",
-    "HalfZeroShotResult",
-    "LinearChoice",
-    "ManifestRow",
-    "RetrievalResult",
-    "Views",
-    "ZeroShotResult",
-    "evaluate_finetune",
-    "evaluate_linear",
-    "evaluate_retrieval",
-    "evaluate_zero_shot",
-    "evaluate_zero_shot_half",
-    "read_manifest",
-]
-
-_MODULES = {
-    "ClassifierResult": "training.evaluation.classifier_result",
-    "FinetuneChoice": "training.evaluation.finetune",
-    "FinetuneSettings": "training.evaluation.tower_classifier",
-    "LinearChoice": "training.evaluation.linear",
-    "ManifestRow": "training.data.manifest",
-    "Views": "training.evaluation.views",
-    "evaluate_finetune": "training.evaluation.finetune",
-    "evaluate_linear": "training.evaluation.linear",
-    "read_manifest": "training.data.manifest",
-}
-"""Where names are that are not in training.evaluation.evaluate."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES.get(name, "training.evaluation.evaluate")), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

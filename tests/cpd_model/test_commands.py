@@ -201,5 +201,5 @@ def test_public_names_are_those_of_their_modules() -> None:
 
     assert cpd_model.load_encoder is load_encoder
     assert cpd_model.CPDModel.__name__ == "CPDModel"
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No cpd_model attribute nothing"):
         _ = cpd_model.nothing  # type: ignore[attr-defined]

@@ -1,9 +1,15 @@
 """What a package offers by name is there, in order, and found by tools."""
 
 import importlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(params=["cpd_model", "index", "training", "service"])
@@ -29,3 +35,36 @@ def test_every_public_name_is_listed_by_dir(package: ModuleType) -> None:
 def test_an_unknown_name_says_so(package: ModuleType) -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = package.no_such_name
+
+
+def test_an_unknown_name_is_answered_with_a_near_one() -> None:
+    """As for any module: the traceback asks `Did you mean: 'load_encoder'?`."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import cpd_model; cpd_model.load_encodre"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "load_encoder" in done.stderr
+
+
+def test_training_shows_all_that_it_does() -> None:
+    """Its face is more than evaluation: train, adapt, measure, and read what these need."""
+    training = importlib.import_module("training")
+
+    assert {
+        *("run_training", "run_adaptation", "RunRequest", "RunResult", "RECIPES", "find_recipe"),
+        *("evaluate_retrieval", "evaluate_zero_shot", "evaluate_linear", "evaluate_finetune"),
+        *("read_pairs", "read_manifest", "list_ucf101", "list_folder"),
+    } <= set(training.__all__)
+
+
+def test_a_wheel_ships_the_lists_of_names() -> None:
+    """Without its __init__.pyi beside it a package would not even import."""
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    shipped = set(hatch["build"]["targets"]["wheel"]["include"])
+
+    lists = {path.parent for path in ROOT.glob("*/__init__.pyi")}
+
+    assert {f"/{folder.name}" for folder in lists} <= shipped

@@ -23,7 +23,7 @@ from training.cli.reports import (
 )
 
 if TYPE_CHECKING:
-    from training.evaluation.evaluate import HalfZeroShotResult
+    from training.evaluation.zero_shot import HalfZeroShotResult
 
 _RANK_FIGURES = {
     "recall_at_1": "recall at 1",
@@ -58,7 +58,7 @@ def retrieval(
     """Search all videos for each caption, and the reverse: how early does its own come?"""
     from cpd_model.loading import load_encoder
     from training.data.manifest import read_manifest
-    from training.evaluation.evaluate import evaluate_retrieval
+    from training.evaluation.retrieval import evaluate_retrieval
 
     read_manifest(manifest)  # a slip of the pen should not wait for the model
     with progress_on_stderr() as on_progress:
@@ -106,11 +106,8 @@ def zero_shot(
     """Name what happens in each video, without having trained on the names."""
     from cpd_model.loading import load_encoder
     from training.data.manifest import read_manifest
-    from training.evaluation.evaluate import (
-        evaluate_zero_shot,
-        evaluate_zero_shot_half,
-        read_classes,
-    )
+    from training.evaluation.pool import read_classes
+    from training.evaluation.zero_shot import evaluate_zero_shot, evaluate_zero_shot_half
 
     read_manifest(manifest)  # a slip of the pen should not wait for the model
     read_classes(classes)

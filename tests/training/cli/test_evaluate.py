@@ -87,7 +87,7 @@ def test_a_second_evaluation_imports_no_decoder(clips, tmp_path):
 import sys
 from pathlib import Path
 from cpd_model.testing import ColorEncoder
-from training.evaluation.evaluate import evaluate_retrieval
+from training.evaluation.retrieval import evaluate_retrieval
 
 if __name__ == "__main__":
     result = evaluate_retrieval(Path(sys.argv[1]), ColorEncoder(), cache_root=Path(sys.argv[2]))

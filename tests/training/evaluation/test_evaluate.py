@@ -8,11 +8,8 @@ import pytest
 from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder
 from tests.training.fakes import ConstantEncoder, TextDecoder
-from training.evaluation.evaluate import (
-    evaluate_retrieval,
-    evaluate_zero_shot,
-    evaluate_zero_shot_half,
-)
+from training.evaluation.retrieval import evaluate_retrieval
+from training.evaluation.zero_shot import evaluate_zero_shot, evaluate_zero_shot_half
 
 RETRIEVAL_KEYS = [
     "recall_at_1",
