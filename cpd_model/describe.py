@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cpd_model.built_in.models import built_in_of
-from cpd_model.bundles.bundle import BundleFacts, describe_bundle, is_bundle
+from cpd_model.bundles.bundle import BundleFacts, describe_bundle
 from cpd_model.bundles.hub import is_hub_name
+from cpd_model.bundles.record import is_bundle
 from cpd_model.encoder import ClipSpec
 
 

@@ -99,6 +99,21 @@ def fingerprint_parts(folder: Path) -> FingerprintParts:
     )
 
 
+def checksums_beside(folder: Path) -> dict[str, str]:
+    """Checksums of what changes an answer and no fingerprint, by file; 64 hex digits each.
+
+    All of config.json, such as the temperature before a softmax over labels, and all that a
+    tokenizer may read. They tell whether one folder is as it was made, and compare no two folders:
+    what transformers writes beside tokenizer.json differs between its versions.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is damaged.
+    """
+    settings = [CONFIG_FILE, *(name for name in TOKENIZER_FILES if (folder / name).exists())]
+    return {name: _sha256_of_file(folder / name) for name in settings}
+
+
 def hash_weights(path: Path) -> str:
     """64 hex digits over the tensors of a safetensors file, in order of their names.
 
@@ -209,6 +224,13 @@ def _effective(value: Any) -> Any:
     if isinstance(value, list):
         return [_effective(inner) for inner in value]
     return value
+
+
+def _sha256_of_file(path: Path) -> str:
+    """JSON by its content, without what has no effect; any other file by its bytes."""
+    if path.suffix == ".json":
+        return _sha256_of_json(_effective(read_json(path)))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _sha256_of_json(value: Any) -> str:

@@ -14,8 +14,9 @@ from typing import Literal
 
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.built_in.models import BUILT_INS, ensure_built_in
-from cpd_model.bundles.bundle import is_bundle, open_bundle, verify_bundle
+from cpd_model.bundles.bundle import open_bundle, verify_bundle
 from cpd_model.bundles.hub import cached_models, fetch, is_hub_name
+from cpd_model.bundles.record import is_bundle
 from cpd_model.devices import choose_device
 from cpd_model.encoder import Encoder
 from cpd_model.errors import BundleError, ModelNotFoundError

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpd_model.built_in.start import START_TERMS, build_start, remove_stale
-from cpd_model.bundles.bundle import is_bundle, open_model, save_bundle
+from cpd_model.bundles.bundle import open_model, save_bundle
+from cpd_model.bundles.record import is_bundle
 from cpd_model.cache import cache_folder
 from cpd_model.errors import InputError, ModelError
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from cpd_model.model import CPDModel
 
 BASE_NAME = "cpd-base"
+BASE_VERSION = 2
+"""Raised when a bundle's files change and its fingerprint does not, so that an older cached bundle
+is not taken for this one."""
+
 BASE_TERMS = (
     *START_TERMS,
     "head and text projection: trained by this project on captioned frames of MSR-VTT (research "
@@ -47,7 +52,8 @@ _TERMS_LINE = re.compile(r"^Terms:.*$", re.MULTILINE)
 
 def base_folder() -> Path:
     """Where `cpd-base` stands, or will stand once it was made; another one for other weights."""
-    return cache_folder() / "models" / f"{BASE_NAME}-{base_record()['bundle_fingerprint'][:12]}"
+    weights = base_record()["bundle_fingerprint"][:12]
+    return cache_folder() / "models" / f"{BASE_NAME}-{weights}-{BASE_VERSION}"
 
 
 def base_record() -> dict[str, Any]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpd_model.built_in.class_prior import read_prior
-from cpd_model.bundles.bundle import is_bundle, save_bundle
+from cpd_model.bundles.bundle import save_bundle
+from cpd_model.bundles.record import is_bundle, read_record
 from cpd_model.cache import cache_folder
 from cpd_model.errors import ModelNotFoundError
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from cpd_model.processor import CPDProcessor
 
 START_NAME = "cpd-start"
-START_VERSION = 6
-"""Raised when the recipe changes, so that an older cached bundle is not taken for this one."""
+START_VERSION = 7
+"""Raised when the recipe or a bundle's files change, so that an older cached bundle is not taken
+for this one."""
 
 START_TERMS = (
     "EfficientNet-Lite2 (image backbone, trained on ImageNet-1k): Apache-2.0, Google",
@@ -59,6 +61,7 @@ def make_start(folder: Path) -> None:
         BundleError: the folder holds something else.
     """
     if is_bundle(folder):
+        read_record(folder)  # one of another format is not taken for this one
         return
     remove_stale(folder)
     model, processor = build_start()

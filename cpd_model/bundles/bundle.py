@@ -4,13 +4,11 @@
     model.safetensors       weights                                  CPDModel
     processor_config.json   frame size, sampling, mean, std          CPDProcessor
     tokenizer*.json ...     the text tower's tokenizer
-    bundle.json             fingerprint of all of these, and the weights' size
+    bundle.json             fingerprint and checksums of all of these, see bundles.record
 
 Importing this module does not import torch; opening or saving a bundle does.
 """
 
-import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -18,6 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cpd_model.bundles.record import (
+    BUNDLE_FILE,
+    REMEDY,
+    BundleRecord,
+    changes_since,
+    read_record,
+    write_record,
+)
 from cpd_model.encoder import ClipSpec
 from cpd_model.encoders.progress_bars import no_progress_bars
 from cpd_model.errors import BundleError, ModelNotFoundError
@@ -25,7 +31,6 @@ from cpd_model.fingerprint import (
     CONFIG_FILE,
     PROCESSOR_FILE,
     WEIGHTS_FILE,
-    FingerprintParts,
     fingerprint_parts,
     read_json,
     tensors_of,
@@ -37,12 +42,6 @@ if TYPE_CHECKING:
     from cpd_model.encoders.cpd_encoder import CPDEncoder
     from cpd_model.model import CPDModel
     from cpd_model.processor import CPDProcessor
-
-BUNDLE_FILE = "bundle.json"
-BUNDLE_FORMAT = 1
-"""Of bundle.json itself; a reader refuses one that is newer than it knows."""
-
-_REMEDY = "make or copy the bundle again"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +83,7 @@ def save_bundle(model: "CPDModel", processor: "CPDProcessor", folder: Path) -> s
         processor.save_pretrained(partial)
         with no_progress_bars():
             model.save_pretrained(partial, max_shard_size="1TB")
-        _write_bundle_file(partial)
+        write_record(partial)
         for path in partial.iterdir():
             path.chmod(0o644)  # weights come as 0600, and who runs the service may be another user
 
@@ -105,16 +104,16 @@ def write_folder(folder: Path, write: "Callable[[Path], None]") -> str:
     partial.mkdir()
     try:
         write(partial)
-        fingerprint = str(read_json(partial / BUNDLE_FILE)["fingerprint"])
+        made = read_record(partial)
         try:
             partial.rename(folder)
         except OSError as error:  # it exists and is not empty: somebody was faster, or it is in use
             if not folder.exists():
                 raise
-            _accept_equal(folder, fingerprint, error)
+            _accept_equal(folder, made, error)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return fingerprint
+    return made.fingerprint
 
 
 def open_bundle(
@@ -126,9 +125,9 @@ def open_bundle(
 ) -> "CPDEncoder":
     """The encoder in a folder, ready to answer.
 
-    All that the fingerprint stands for is checked against it, weights included: a bundle whose
-    files were exchanged would search a library of another space without a word. Hashing costs
-    about a tenth of a second for 100 MB, little beside loading them.
+    All that changes an answer is checked, weights included: a bundle whose files were exchanged
+    would search a library of another space without a word, or label by another temperature.
+    Hashing costs about a tenth of a second for 100 MB, little beside loading them.
 
     Args:
         device: `cpu` or `cuda:N`, as cpd_model.devices.choose_device gives it.
@@ -137,7 +136,7 @@ def open_bundle(
 
     Raises:
         ModelNotFoundError: there is no such folder, or no bundle in it.
-        BundleError: the bundle is incomplete, damaged or from a newer version.
+        BundleError: the bundle is incomplete, damaged, changed or of another format.
     """
     from cpd_model.encoders.cpd_encoder import make_encoder
 
@@ -158,7 +157,7 @@ def open_model(folder: Path) -> "tuple[CPDModel, CPDProcessor]":
 
     Raises:
         ModelNotFoundError: there is no such folder, or no bundle in it.
-        BundleError: the bundle is incomplete, damaged or from a newer version.
+        BundleError: the bundle is incomplete, damaged, changed or of another format.
     """
     from cpd_model.processor import CPDProcessor
 
@@ -168,18 +167,13 @@ def open_model(folder: Path) -> "tuple[CPDModel, CPDProcessor]":
         processor = CPDProcessor.from_pretrained(folder)
         _check_agreement(model.config.to_dict(), processor.settings())
     except (OSError, ValueError, RuntimeError, TypeError) as error:
-        raise BundleError(f"cannot open the bundle {folder}: {error}; {_REMEDY}") from error
+        raise BundleError(f"cannot open the bundle {folder}: {error}; {REMEDY}") from error
     if wrong:
         raise BundleError(
             f"the weights of the bundle {folder} do not fit its configuration: {wrong[0]} "
-            f"and {len(wrong) - 1} others are missing, unknown or of another shape; {_REMEDY}"
+            f"and {len(wrong) - 1} others are missing, unknown or of another shape; {REMEDY}"
         )
     return model, processor
-
-
-def is_bundle(folder: Path) -> bool:
-    """Whether the folder claims to be a bundle."""
-    return (folder / BUNDLE_FILE).is_file()
 
 
 def recorded_fingerprint(folder: Path) -> str:
@@ -187,9 +181,9 @@ def recorded_fingerprint(folder: Path) -> str:
 
     Raises:
         ModelNotFoundError: there is no such folder, or no bundle in it.
-        BundleError: bundle.json is damaged or from a newer version.
+        BundleError: bundle.json is damaged or of another format.
     """
-    return str(_read_record(folder)["fingerprint"])
+    return read_record(folder).fingerprint
 
 
 def fingerprint_of(folder: Path) -> str:
@@ -201,7 +195,7 @@ def fingerprint_of(folder: Path) -> str:
     try:
         return fingerprint_parts(folder).fingerprint()
     except (OSError, ValueError) as error:
-        raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
 
 
 def verify_bundle(folder: Path) -> list[str]:
@@ -211,7 +205,7 @@ def verify_bundle(folder: Path) -> list[str]:
         ModelNotFoundError: there is no such folder, or no bundle in it.
     """
     try:
-        record = _read_record(folder)
+        record = read_record(folder)
     except BundleError as error:
         return [str(error)]
     problems = [
@@ -222,17 +216,12 @@ def verify_bundle(folder: Path) -> list[str]:
     if problems:
         return problems
     try:
-        actual = fingerprint_parts(folder)
+        changed = changes_since(record, folder)
         _check_agreement(read_json(folder / CONFIG_FILE), read_json(folder / PROCESSOR_FILE))
     except (OSError, ValueError) as error:
         return [str(error)]
-    recorded = FingerprintParts(**record["parts"])
-    problems = [
-        f"the {part} changed after the bundle was made"
-        for part in FingerprintParts._fields
-        if getattr(actual, part) != getattr(recorded, part)
-    ]
-    if not problems and record["fingerprint"] != actual.fingerprint():
+    problems = [f"the {part} changed after the bundle was made" for part in changed]
+    if not problems and record.fingerprint != record.parts.fingerprint():
         problems.append(f"{BUNDLE_FILE} records another fingerprint than its parts give")
     return problems
 
@@ -262,7 +251,7 @@ def describe_bundle(folder: Path) -> BundleFacts:
             size_bytes=sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
 
 
 def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
@@ -281,61 +270,26 @@ def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
     return model, [str(name) for kind in kinds for name in loading[kind]]
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise ModelNotFoundError(f"there is no model folder {folder}")
-    if not is_bundle(folder):
-        raise ModelNotFoundError(
-            f"the folder {folder} holds no {BUNDLE_FILE}: it is no model bundle"
-        )
-    try:
-        record = read_json(folder / BUNDLE_FILE)
-        if record["format"] > BUNDLE_FORMAT:
-            raise BundleError(
-                f"the bundle {folder} is of format {record['format']} and this version of cpd "
-                f"knows formats up to {BUNDLE_FORMAT}; upgrade cpd"
-            )
-        FingerprintParts(**record["parts"])
-        str(record["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{BUNDLE_FILE} of {folder} is damaged: {error}; {_REMEDY}") from error
-    return record
-
-
 def _check_unchanged(folder: Path) -> None:
     """Raise BundleError where the bundle is not what bundle.json says."""
-    recorded = FingerprintParts(**_read_record(folder)["parts"])
+    record = read_record(folder)
     try:
-        actual = fingerprint_parts(folder)
+        changed = changes_since(record, folder)
     except (OSError, ValueError) as error:
-        raise BundleError(f"the bundle {folder} is damaged: {error}; {_REMEDY}") from error
-    for part in FingerprintParts._fields:
-        if getattr(actual, part) != getattr(recorded, part):
-            raise BundleError(
-                f"the {part} of the bundle {folder} changed after it was made, so its "
-                f"fingerprint is no longer true; {_REMEDY}"
-            )
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
+    if changed:
+        raise BundleError(
+            f"the {changed[0]} of the bundle {folder} changed after it was made, so its answers "
+            f"are no longer those of the model that was saved; {REMEDY}"
+        )
 
 
-def _write_bundle_file(folder: Path) -> None:
-    parts = fingerprint_parts(folder)
-    record = {
-        "format": BUNDLE_FORMAT,
-        "fingerprint": parts.fingerprint(),
-        "parts": parts._asdict(),
-    }
-    with (folder / BUNDLE_FILE).open("w", encoding="utf-8") as file:
-        file.write(json.dumps(record, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _accept_equal(folder: Path, fingerprint: str, error: OSError) -> None:
+def _accept_equal(folder: Path, made: BundleRecord, error: OSError) -> None:
     try:
-        standing = recorded_fingerprint(folder)
+        standing = read_record(folder)
     except (BundleError, ModelNotFoundError):
-        standing = "no bundle"
-    if standing != fingerprint:
+        standing = None
+    if standing != made:
         raise BundleError(
             f"the folder {folder} already holds something else; choose another folder, or remove it"
         ) from error

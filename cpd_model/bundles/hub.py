@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from cpd_model.bundles.bundle import BUNDLE_FILE, is_bundle
+from cpd_model.bundles.record import BUNDLE_FILE, is_bundle
 from cpd_model.encoders.transformers_folder import TOKENIZER_FILES, family_of, weight_files
 from cpd_model.errors import BundleError, CPDError, ModelNotFoundError
 

@@ -171,6 +171,7 @@ class Adaptation:
         model = self.built.model
         blended = self._learner.blend.weights(weight)
         model.load_state_dict({**model.state_dict(), **blended})
+        model.cpd_config.similarity_temperature = self._learner.temperature
         return model, self.built.processor
 
     def _stream(self, pairs: list[Pair], order: BatchOrder, on_message: OnMessage) -> FeaturePairs:

@@ -33,6 +33,8 @@ class AdaptLearner:
         self.plan = plan
         self.towers = PairTowers(built.model, built.processor, config=config)
         self.blend = WeightBlend(built.model)
+        self.temperature = built.model.cpd_config.similarity_temperature
+        """What the loss of the last `learn` ended with; before the first, the start's."""
         self._stream = stream
         self._config = config
         self._kinds = tuple(kinds)
@@ -52,6 +54,7 @@ class AdaptLearner:
         state = self._state(order)
         batches = self._stream(order).batches(0, self.plan.total_steps)
         train(state, batches, config, plan=self.plan, on_step=on_step)
+        self.temperature = state.objective.temperature
 
     def _state(self, order: CaptionOrder) -> TrainState:
         model, config = self.towers.model, self._config

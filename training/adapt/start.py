@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from cpd_model.bundles.bundle import is_bundle
+from cpd_model.bundles.record import is_bundle
 from cpd_model.config import CPDConfig, FramesOptions
 from cpd_model.errors import InputError
 from cpd_model.loading import find_model

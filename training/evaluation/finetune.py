@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cpd_model.bundles.bundle import is_bundle, open_model
+from cpd_model.bundles.bundle import open_model
+from cpd_model.bundles.record import is_bundle
 from cpd_model.config import ResNet3DOptions
 from cpd_model.devices import choose_device
 from cpd_model.errors import InputError

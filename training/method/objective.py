@@ -31,6 +31,11 @@ class Objective(Protocol):
         """The loss of a model that knows nothing; infinite where the batch size is not known."""
         ...
 
+    @property
+    def temperature(self) -> float:
+        """What this loss divides cosines by now: what a softmax over labels has to divide by."""
+        ...
+
     def loss(self, pairs: PairEmbeddings, items_B: Tensor, *, step: int) -> Tensor:
         """0-d, a function of the step and of what `after_step` kept, the same each time.
 
@@ -147,6 +152,11 @@ class NCEObjective:
         }
 
     @property
+    def temperature(self) -> float:
+        """See Objective; as it was chosen."""
+        return self._choice.temperature
+
+    @property
     def chance_loss(self) -> float:
         """Of a model that equals the noise: both directions are added, as the authors do."""
         count = self._choice.num_negatives
@@ -243,6 +253,7 @@ class InfoNCEObjective:
     def __init__(self, choice: LossChoice, *, batch_size: int | None) -> None:
         self._choice = choice
         self.chance_loss = math.inf if batch_size is None else math.log(batch_size)
+        self.temperature = choice.temperature
 
     def loss(self, pairs: PairEmbeddings, items_B: Tensor, *, step: int) -> Tensor:
         """See Objective; the mean of both directions."""
@@ -282,6 +293,14 @@ class SigmoidObjective(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(start, device=device))
         self.bias = nn.Parameter(torch.tensor(_SIGMOID_BIAS, device=device))
         self.chance_loss = math.inf if batch_size is None else _best_constant_loss(batch_size)
+
+    @property
+    def temperature(self) -> float:
+        """One over the scale that it learned.
+
+        Its bias goes nowhere: added to the score of every label, it leaves a softmax as it is.
+        """
+        return math.exp(-self.log_scale.item())
 
     def loss(self, pairs: PairEmbeddings, items_B: Tensor, *, step: int) -> Tensor:
         """See Objective."""

@@ -10,14 +10,14 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
 from cpd_model.errors import InputError
 from training.run.loop import TrainState
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; a reader refuses others."""
 
 _NAMES = {
@@ -27,6 +27,16 @@ _NAMES = {
     "pairs": "on other pairs",
 }
 """Parts of a run's identity, in the order in which they are compared, and what a change means."""
+
+
+class Result(NamedTuple):
+    """What a run may end with."""
+
+    weights: dict[str, Any]
+    """By the model's names; their average where one is kept."""
+
+    temperature: float
+    """What the objective divided cosines by."""
 
 
 class CheckpointFolder:
@@ -63,7 +73,7 @@ class CheckpointFolder:
             InputError: it cannot be written; the best before it stays.
         """
         path = self.folder / "best.pt"
-        content = {"format": FORMAT, "best": state.best, "weights": result_weights(state)}
+        content = {"format": FORMAT, "best": state.best, **result_now(state)._asdict()}
         _write(path, content)
         return path
 
@@ -90,13 +100,13 @@ class CheckpointFolder:
         state.step, state.best = content["step"], content["best"]
         return True
 
-    def load_best(self) -> dict[str, Any] | None:
-        """Weights of the best step by the model's names; None where none was kept."""
+    def load_best(self) -> Result | None:
+        """What the best step had learned; None where none was kept."""
         path = self.folder / "best.pt"
         if not path.is_file():
             return None
-        weights: dict[str, Any] = _read(path)["weights"]
-        return weights
+        content = _read(path)
+        return Result(content["weights"], content["temperature"])
 
     def _check_identity(self, saved: Mapping[str, Any]) -> None:
         for part, meaning in _NAMES.items():
@@ -108,12 +118,12 @@ class CheckpointFolder:
                 )
 
 
-def result_weights(state: TrainState) -> dict[str, Any]:
-    """The weights that a run would end with now, by the model's names: their average if kept."""
-    model = state.towers.model
-    if state.average is None:
-        return dict(model.state_dict())
-    return {**model.state_dict(), **state.average.weights}
+def result_now(state: TrainState) -> Result:
+    """What a run would end with now."""
+    weights = dict(state.towers.model.state_dict())
+    if state.average is not None:
+        weights |= state.average.weights
+    return Result(weights, state.objective.temperature)
 
 
 def _content(state: TrainState) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cpd_model.bundles.bundle import is_bundle, open_model, recorded_fingerprint
+from cpd_model.bundles.bundle import open_model, recorded_fingerprint
+from cpd_model.bundles.record import is_bundle
 from cpd_model.config import CPDConfig
 from cpd_model.errors import InputError
 from cpd_model.loading import find_model

@@ -7,7 +7,7 @@ import torch
 
 from cpd_model.bundles.bundle import save_bundle
 from cpd_model.model import CPDModel
-from training.run.checkpoint import CheckpointFolder, result_weights
+from training.run.checkpoint import CheckpointFolder, result_now
 from training.run.folder import RunFolder
 from training.run.loop import TrainState
 from training.run.model import RunModel
@@ -27,8 +27,10 @@ def write_result(
     Without held-back pairs the last weights are the result, else the best by their recall.
     """
     best = checkpoints.load_best()
+    weights, temperature = best or result_now(state)
     model = built.model
-    model.load_state_dict(result_weights(state) if best is None else best)
+    model.load_state_dict(weights)
+    model.cpd_config.similarity_temperature = temperature
     if record["settings"]["round_weights"]:
         round_weights(model)
     chosen = state.step if best is None else int(state.best["step"])

@@ -20,10 +20,11 @@ from cpd_model.bundles.bundle import (
     verify_bundle,
     write_folder,
 )
+from cpd_model.bundles.record import write_record
 from cpd_model.config import CPDConfig
 from cpd_model.encoder import Encoder, FrameEncoder
 from cpd_model.errors import BundleError, ModelNotFoundError
-from cpd_model.fingerprint import fingerprint_parts, tensors_of
+from cpd_model.fingerprint import tensors_of
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle
@@ -49,13 +50,6 @@ def edit_weights(folder: Path, change: Callable[[dict[str, Any]], object], **met
     weights = load_file(folder / "model.safetensors")
     change(weights)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt", **metadata})
-
-
-def record_again(folder: Path) -> None:
-    """Make bundle.json say what the folder now holds."""
-    parts = fingerprint_parts(folder)
-    changes = {"parts": parts._asdict(), "fingerprint": parts.fingerprint()}
-    edit_json(folder / "bundle.json", lambda it: it.update(changes))
 
 
 def nudge(weights: dict[str, Any]) -> None:
@@ -109,9 +103,6 @@ NO_CHANGES: dict[str, Callable[[Path], object]] = {
     "the version of transformers": lambda folder: edit_json(
         folder / "config.json", lambda it: it.update(transformers_version="5.0.0")
     ),
-    "the softmax temperature": lambda folder: edit_json(
-        folder / "config.json", lambda it: it.update(similarity_temperature=0.5)
-    ),
     "dropout": lambda folder: edit_json(
         folder / "config.json",
         lambda it: it["text_options"]["encoder"].update(hidden_dropout_prob=0.3),
@@ -121,6 +112,58 @@ NO_CHANGES: dict[str, Callable[[Path], object]] = {
     ),
     "a file beside": lambda folder: (folder / "README.md").write_text("mine"),
 }
+
+
+ANSWERS: dict[str, Callable[[Path], object]] = {
+    "the softmax temperature": lambda folder: edit_json(
+        folder / "config.json", lambda it: it.update(similarity_temperature=0.5)
+    ),
+    "the word that pads": lambda folder: edit_json(
+        folder / "tokenizer_config.json", lambda it: it.update(pad_token="[UNK]")
+    ),
+    "a file of the tokenizer that was not there": lambda folder: (
+        folder / "added_tokens.json"
+    ).write_text('{"dog": 64}'),
+}
+"""Changes of an answer that leave each embedding of the same tokens as it was."""
+
+
+@pytest.mark.parametrize("change", ANSWERS)
+def test_what_changes_an_answer_alone_keeps_the_fingerprint_and_is_refused(
+    change: str, folder: Path, original: Path
+) -> None:
+    ANSWERS[change](folder)
+
+    assert fingerprint_of(folder) == recorded_fingerprint(original)
+    (problem,) = verify_bundle(folder)
+    assert problem.startswith("the content of ")
+    with pytest.raises(BundleError, match=r"the content of \w+\.json of the bundle .* changed"):
+        open_bundle(folder)
+
+
+def test_a_change_is_told_once(folder: Path) -> None:
+    CHANGES["the kept classes"](folder)
+
+    assert verify_bundle(folder) == ["the config changed after the bundle was made"]
+
+
+def test_a_bundle_of_an_older_format_is_to_be_made_again(folder: Path) -> None:
+    edit_json(folder / "bundle.json", lambda it: it.update(format=1) or it.pop("beside"))
+
+    (problem,) = verify_bundle(folder)
+    assert "make it again" in problem
+    with pytest.raises(BundleError, match=r"of format 1, .* make it again in another folder"):
+        open_bundle(folder)
+
+
+def test_a_bundle_with_another_temperature_is_something_else(folder: Path, tmp_path: Path) -> None:
+    def write(partial: Path) -> None:
+        shutil.copytree(folder, partial, dirs_exist_ok=True)
+        ANSWERS["the softmax temperature"](partial)
+        write_record(partial)
+
+    with pytest.raises(BundleError, match="already holds something else"):
+        write_folder(folder, write)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -184,7 +227,7 @@ def test_a_damaged_file_is_named_and_stops_opening(name: str, damage: str, folde
 
 def test_weights_that_do_not_fit_their_configuration_do_not_open(folder: Path) -> None:
     edit_weights(folder, lambda it: it.pop("video_tower.projection.1.bias"))
-    record_again(folder)
+    write_record(folder)
 
     with pytest.raises(BundleError, match=r"weights of the bundle .* do not fit"):
         open_bundle(folder)
@@ -198,13 +241,13 @@ def test_a_tokenizer_that_its_library_refuses_does_not_open(folder: Path) -> Non
 
 
 def test_a_bundle_of_a_newer_format_asks_for_a_newer_program(folder: Path) -> None:
-    edit_json(folder / "bundle.json", lambda it: it.update(format=2))
+    edit_json(folder / "bundle.json", lambda it: it.update(format=3))
 
-    with pytest.raises(BundleError, match="knows formats up to 1; upgrade cpd"):
+    with pytest.raises(BundleError, match="knows formats up to 2; upgrade cpd"):
         open_bundle(folder)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1, "parts": {}}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2, "parts": {}}'])
 def test_a_damaged_record_is_a_problem_and_not_a_traceback(content: str, folder: Path) -> None:
     (folder / "bundle.json").write_text(content)
 
@@ -325,7 +368,7 @@ def test_a_bundle_stored_in_half_precision_computes_in_single(folder: Path) -> N
         folder,
         lambda it: it.update({name: row.astype(np.float16) for name, row in it.items()}),
     )
-    record_again(folder)
+    write_record(folder)
 
     encoder = open_bundle(folder)
 

@@ -156,6 +156,21 @@ def test_the_result_is_what_was_chosen_learned_again_from_all(start, clips, num_
         assert torch.equal(result.state_dict()[name], tensor)
 
 
+def test_labels_are_weighed_as_the_loss_did_and_those_of_a_kept_start_as_before(start, clips):
+    prepared = adaptation(start, clips, "loss.temperature=0.2")
+    course = prepared.course
+    course.choose = lambda *, on_line: None
+    temperatures = {}
+
+    for weight in (0.0, 0.5):
+        course.best = Choice(course.start.ranks, Candidate(2, weight))
+        prepared.learn()
+        model, _ = prepared.result()
+        temperatures[weight] = model.cpd_config.similarity_temperature
+
+    assert temperatures == {0.0: 0.07, 0.5: 0.2}
+
+
 def test_named_judges_see_the_result_as_it_was_chosen(start, clips):
     prepared = adaptation(start, clips)
     prepared.course.best = prepared.course.start

@@ -12,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 import cpd
+from cpd_model.bundles.bundle import open_bundle
 from cpd_model.errors import InputError
 from training.config import RunConfig
 from training.recipes import smoke
@@ -51,13 +52,43 @@ def test_banks_on_disk_say_their_size_before_the_first_step(tmp_path):
 
 
 def test_the_bundle_is_whole_and_answers(finished):
-    from cpd_model.bundles.bundle import open_bundle, verify_bundle
+    from cpd_model.bundles.bundle import verify_bundle
 
     out, _ = finished
 
     assert verify_bundle(out / "bundle") == []
     encoder = open_bundle(out / "bundle")
     assert encoder.encode_text(["a red square moves up"]).shape == (1, encoder.embed_dim)
+
+
+@pytest.mark.parametrize(
+    ("settings", "temperature"),
+    [
+        (["loss.temperature=0.2"], 0.2),
+        (["loss.kind=infonce", "loss.temperature=0.2"], 0.2),
+    ],
+)
+def test_labels_are_weighed_by_the_temperature_that_was_trained_at(settings, temperature, tmp_path):
+    out = tmp_path / "run"
+    words = [word for setting in settings for word in ("--set", setting)]
+
+    _invoke("smoke", "--out", out, "--max-steps", "2", *words)
+
+    assert open_bundle(out / "bundle").temperature == temperature
+
+
+def test_labels_are_weighed_by_the_scale_that_the_sigmoid_learned_by_its_best_step(tmp_path):
+    out = tmp_path / "run"
+    words = ("--set", "loss.kind=sigmoid", "--set", "loss.temperature=0.2")
+
+    _invoke("smoke", "--out", out, *words, "--set", "evaluate_epochs=1")
+
+    record = json.loads((out / "run.json").read_text())
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    (best,) = [line for line in lines if line["step"] == record["chosen_step"]]
+    temperature = open_bundle(out / "bundle").temperature
+    assert temperature == pytest.approx(1 / best["scale"], rel=1e-6)
+    assert temperature != 0.2
 
 
 def test_the_card_says_data_steps_seed_and_figures(finished):

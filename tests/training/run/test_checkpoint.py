@@ -51,7 +51,9 @@ def test_best_weights_come_back(state, tmp_path):
     checkpoints = CheckpointFolder(tmp_path, identity=IDENTITY, keep=1)
     checkpoints.save_best(state)
 
-    assert_equal(checkpoints.load_best(), dict(state.towers.model.state_dict()))
+    best = checkpoints.load_best()
+    assert_equal(best.weights, dict(state.towers.model.state_dict()))
+    assert best.temperature == state.objective.temperature == 0.07
 
 
 @pytest.mark.parametrize(
