@@ -45,11 +45,11 @@ class PathBytes(TypeDecorator[str]):
         return None if value is None else value.decode("utf-8", "surrogateescape")
 
 
-class Base(DeclarativeBase):
-    """The metadata that the migrations are compared with."""
+class CatalogTable(DeclarativeBase):
+    """A table of the catalog; their metadata is what the migrations are compared with."""
 
 
-class LibraryRecord(Base):
+class LibraryRecord(CatalogTable):
     """The single row that says what the vectors mean."""
 
     __tablename__ = "library"
@@ -69,7 +69,7 @@ class LibraryRecord(Base):
     """Tombstones up to this generation were dropped: a reader older than it has to load afresh."""
 
 
-class VideoRecord(Base):
+class VideoRecord(CatalogTable):
     """One file: indexed with all facts, or failed with a reason."""
 
     __tablename__ = "videos"
@@ -105,7 +105,7 @@ class VideoRecord(Base):
     generation: Mapped[int]
 
 
-class SegmentRecord(Base):
+class SegmentRecord(CatalogTable):
     """One window [start, stop) of a video."""
 
     __tablename__ = "segments"
@@ -120,7 +120,7 @@ class SegmentRecord(Base):
     generation: Mapped[int] = mapped_column(index=True)
 
 
-class EmbeddingRecord(Base):
+class EmbeddingRecord(CatalogTable):
     """The vectors of one video."""
 
     __tablename__ = "embeddings"
@@ -136,7 +136,7 @@ class EmbeddingRecord(Base):
     """float16, little-endian, (S, D) in C order."""
 
 
-class TombstoneRecord(Base):
+class TombstoneRecord(CatalogTable):
     """A segment that was removed."""
 
     __tablename__ = "tombstones"
@@ -145,7 +145,7 @@ class TombstoneRecord(Base):
     generation: Mapped[int] = mapped_column(index=True)
 
 
-class SnapshotRecord(Base):
+class SnapshotRecord(CatalogTable):
     """A FAISS snapshot that was written whole; one that is not listed here is not trusted."""
 
     __tablename__ = "snapshots"

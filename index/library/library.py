@@ -182,7 +182,7 @@ class Library:
                 **counts._asdict(),
                 bytes=_bytes_on_disk(self.folder),
                 generation=view.generation,
-                snapshot_generation=view.base.generation if view.base.from_snapshot else None,
+                snapshot_generation=view.main.generation if view.main.from_snapshot else None,
                 tail_segments=view.tail.num_rows,
                 search_device=self._current_view.device.name,
                 search_device_reason=self._current_view.device.reason,

@@ -25,10 +25,10 @@ from index.vectors.faiss_device import (
     open_searcher,
 )
 from index.vectors.snapshot import FlatVectors, build_vectors, read_snapshot
-from index.vectors.view import Base, View, first_view
+from index.vectors.view import MainIndex, View, first_view
 
 _RELOAD_ROWS = 10_000
-"""Changed rows since the base from which on, if a tenth of it, a newer snapshot is loaded."""
+"""From so many changed rows on, if a tenth of the main index, a newer snapshot is loaded."""
 
 
 class CurrentView:
@@ -63,14 +63,14 @@ class CurrentView:
         """Give back the GPU and the memory."""
         with self._refreshing:
             if self._view is not None:
-                self._view.base.searcher.close()
+                self._view.main.searcher.close()
                 self._view = None
 
     def _advance(self, view: View, connection: Connection, generation: int) -> View:
         if tombstones_since(connection) > view.generation or self._newer_snapshot_pays(
             view, connection
         ):
-            view.base.searcher.close()  # first: a GPU may not hold two; the CPU answers meanwhile
+            view.main.searcher.close()  # first: a GPU may not hold two; the CPU answers meanwhile
             return self._load(connection, generation)
         return view.advanced(
             generation=generation,
@@ -81,21 +81,21 @@ class CurrentView:
 
     def _newer_snapshot_pays(self, view: View, connection: Connection) -> bool:
         changed = view.tail.num_rows + view.num_removed
-        if changed < max(_RELOAD_ROWS, view.num_base // 10):
+        if changed < max(_RELOAD_ROWS, view.num_main // 10):
             return False
         newest = next(iter(reads.published_snapshots(connection)), None)
-        return newest is not None and newest.generation > view.base.generation
+        return newest is not None and newest.generation > view.main.generation
 
     def _load(self, connection: Connection, generation: int) -> View:
-        base = self._load_base(connection, generation)
+        main = self._load_main(connection, generation)
         return first_view(
-            base,
+            main,
             reads.segments_after(connection, -1),
             generation=generation,
-            tail_MD=self._vectors_after(connection, base.generation),
+            tail_MD=self._vectors_after(connection, main.generation),
         )
 
-    def _load_base(self, connection: Connection, generation: int) -> Base:
+    def _load_main(self, connection: Connection, generation: int) -> MainIndex:
         """The newest snapshot that is whole; else what the catalog holds, with a warning."""
         self.warnings = []
         for facts in reads.published_snapshots(connection):
@@ -104,10 +104,10 @@ class CurrentView:
             except LibraryCorruptError as error:
                 self.warnings.append(f"{error}; searching without it")
                 continue
-            return Base(vectors, self._searcher(vectors), facts.generation, from_snapshot=True)
+            return MainIndex(vectors, self._searcher(vectors), facts.generation, from_snapshot=True)
         stored = reads.vectors_after(connection, -1, embed_dim=self._embed_dim)
         vectors = build_vectors(stored, embed_dim=self._embed_dim)
-        return Base(vectors, self._searcher(vectors), generation, from_snapshot=False)
+        return MainIndex(vectors, self._searcher(vectors), generation, from_snapshot=False)
 
     def _searcher(self, vectors: FlatVectors) -> FlatSearcher:
         try:

@@ -1,14 +1,14 @@
 """What one reader has in memory: every live segment at one generation, ready to be searched.
 
-    rows     0 .. B-1      the base: a FAISS index, from a snapshot or built from the catalog
-             B .. B+M-1    the tail: what is newer, in NumPy
+    rows     0 .. F-1      the main index: FAISS, from a snapshot or built from the catalog
+             F .. F+M-1    the tail: what is newer, in NumPy
     ids ascend over all rows, because an id is never used twice; the rows of one video stand
     together. A removed row stays where it is and loses its video number.
 
-A View never changes: a newer generation is a new View that shares the base and the tail's memory,
-so any number of threads search the old one while one thread makes the next.
+A View never changes: a newer generation is a new View that shares the main index and the tail's
+memory, so any number of threads search the old one while one thread makes the next.
 
-Axes: B rows of the base, M rows of the tail, N = B + M, k found, D dimensions.
+Axes: F rows of the main index, M rows of the tail, N = F + M, k found, D dimensions.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ REMOVED = -1
 _SUM_ROWS = 16_384
 
 
-class Base(NamedTuple):
+class MainIndex(NamedTuple):
     """The FAISS index that a view stands on."""
 
     vectors: FlatVectors
@@ -50,7 +50,7 @@ class Candidates(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """Vectors that are newer than the base, in a buffer with room to grow.
+    """Vectors that are newer than the main index, in a buffer with room to grow.
 
     Appending writes behind the end of older tails that share the buffer, so they do not notice.
     """
@@ -78,7 +78,7 @@ class View:
     """All live segments at one generation; immutable."""
 
     generation: int
-    base: Base
+    main: MainIndex
     tail: Tail
     columns: SegmentColumns
     """Of all N rows; a removed row has the video number REMOVED."""
@@ -92,9 +92,9 @@ class View:
     num_live: int
 
     @property
-    def num_base(self) -> int:
-        """B, rows of the base."""
-        return len(self.base.vectors.ids_N)
+    def num_main(self) -> int:
+        """F, rows of the main index."""
+        return len(self.main.vectors.ids_N)
 
     @property
     def num_removed(self) -> int:
@@ -116,10 +116,10 @@ class View:
         video_numbers_N[gone] = REMOVED  # fresh from concatenate: nobody else sees it
         tail = self.tail.append(added_MD)
         sum_D = self.sum_D + sum_rows(added_MD)
-        sum_D -= sum_rows(_rows(self.base, tail, gone))
+        sum_D -= sum_rows(_rows(self.main, tail, gone))
         return View(
             generation=generation,
-            base=self.base,
+            main=self.main,
             tail=tail,
             columns=columns,
             run_starts_R=_run_starts(video_numbers_N),
@@ -141,7 +141,7 @@ class View:
 
         BLAS's matrix products round by position, which would tear equal scores apart.
         """
-        rows_KD = _rows(self.base, self.tail, rows)
+        rows_KD = _rows(self.main, self.tail, rows)
         scores_K: Vectors = np.vecdot(rows_KD, query_D).clip(-1, 1)
         return scores_K
 
@@ -152,16 +152,16 @@ class View:
         side ignores filters without a word (faiss#3924).
         """
         rows, floor = [], -np.inf
-        if self.num_base:
-            wanted = min(k, self.num_base)
-            found = self.base.searcher.search(query_D, wanted)
+        if self.num_main:
+            wanted = min(k, self.num_main)
+            found = self.main.searcher.search(query_D, wanted)
             rows.append(found.rows_k)
-            floor = float(found.scores_k[-1]) if wanted < self.num_base else floor
+            floor = float(found.scores_k[-1]) if wanted < self.num_main else floor
         if self.tail.num_rows:
             scores_M = np.vecdot(self.tail.in_use(), query_D)
             wanted = min(k, len(scores_M))
             best = np.argpartition(-scores_M, wanted - 1)[:wanted]
-            rows.append(best + self.num_base)
+            rows.append(best + self.num_main)
             floor = max(floor, float(scores_M[best].min())) if wanted < len(scores_M) else floor
         rows_k = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
         rows_k = rows_k[self.columns.video_numbers_N[rows_k] != REMOVED]
@@ -170,25 +170,25 @@ class View:
         return Candidates(rows_k[best_first], scores_k[best_first], floor)
 
 
-def first_view(base: Base, live: SegmentColumns, *, generation: int, tail_MD: Vectors) -> View:
-    """The view of a base and of all segments that are alive at `generation`.
+def first_view(main: MainIndex, live: SegmentColumns, *, generation: int, tail_MD: Vectors) -> View:
+    """The view of a main index and of all segments that are alive at `generation`.
 
     Args:
-        live: every live segment, those of the base among them.
-        tail_MD: vectors of the live segments that the base lacks, ascending by id.
+        live: every live segment, those of the main index among them.
+        tail_MD: vectors of the live segments that the main index lacks, ascending by id.
     """
-    ids_B = base.vectors.ids_N
-    in_tail = ~np.isin(live.ids_N, ids_B, assume_unique=True)
-    columns = _joined(_of_base(ids_B, live), _take(live, in_tail))
-    empty = Tail(np.empty((0, base.vectors.vectors_ND.shape[1]), dtype=np.float32), 0)
+    ids_F = main.vectors.ids_N
+    in_tail = ~np.isin(live.ids_N, ids_F, assume_unique=True)
+    columns = _joined(_of_main(ids_F, live), _take(live, in_tail))
+    empty = Tail(np.empty((0, main.vectors.vectors_ND.shape[1]), dtype=np.float32), 0)
     tail = empty.append(tail_MD)
-    alive_B = columns.video_numbers_N[: len(ids_B)] != REMOVED
-    sum_D = sum_rows(base.vectors.vectors_ND) + sum_rows(tail_MD)
-    if not alive_B.all():
-        sum_D -= sum_rows(base.vectors.vectors_ND[~alive_B])
+    alive_F = columns.video_numbers_N[: len(ids_F)] != REMOVED
+    sum_D = sum_rows(main.vectors.vectors_ND) + sum_rows(tail_MD)
+    if not alive_F.all():
+        sum_D -= sum_rows(main.vectors.vectors_ND[~alive_F])
     return View(
         generation=generation,
-        base=base,
+        main=main,
         tail=tail,
         columns=columns,
         run_starts_R=_run_starts(columns.video_numbers_N),
@@ -205,15 +205,15 @@ def sum_rows(vectors_KD: Vectors) -> NDArray[np.float64]:
     return total_D
 
 
-def _of_base(ids_B: NDArray[np.int64], live: SegmentColumns) -> SegmentColumns:
-    """Columns of the base's rows; those that live no more are REMOVED."""
-    video_numbers_B = np.full(len(ids_B), REMOVED, dtype=np.int64)
-    starts_B, stops_B = np.zeros(len(ids_B)), np.zeros(len(ids_B))
-    in_base = np.isin(live.ids_N, ids_B, assume_unique=True)
-    at = np.searchsorted(ids_B, live.ids_N[in_base])
-    video_numbers_B[at] = live.video_numbers_N[in_base]
-    starts_B[at], stops_B[at] = live.starts_N[in_base], live.stops_N[in_base]
-    return SegmentColumns(ids_B, video_numbers_B, starts_B, stops_B)
+def _of_main(ids_F: NDArray[np.int64], live: SegmentColumns) -> SegmentColumns:
+    """Columns of the main index's rows; those that live no more are REMOVED."""
+    video_numbers_F = np.full(len(ids_F), REMOVED, dtype=np.int64)
+    starts_F, stops_F = np.zeros(len(ids_F)), np.zeros(len(ids_F))
+    in_main = np.isin(live.ids_N, ids_F, assume_unique=True)
+    at = np.searchsorted(ids_F, live.ids_N[in_main])
+    video_numbers_F[at] = live.video_numbers_N[in_main]
+    starts_F[at], stops_F[at] = live.starts_N[in_main], live.stops_N[in_main]
+    return SegmentColumns(ids_F, video_numbers_F, starts_F, stops_F)
 
 
 def _take(columns: SegmentColumns, which: NDArray[np.bool_]) -> SegmentColumns:
@@ -251,18 +251,18 @@ def _run_starts(video_numbers_N: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.unique(np.concatenate([[0], breaks, [len(video_numbers_N)]]).astype(np.int64))
 
 
-def _rows(base: Base, tail: Tail, rows: slice | NDArray[np.int64]) -> Vectors:
-    """Vectors of some rows of base and tail: a view where a slice lies in one of them."""
-    num_base = len(base.vectors.ids_N)
-    vectors_BD = base.vectors.vectors_ND
+def _rows(main: MainIndex, tail: Tail, rows: slice | NDArray[np.int64]) -> Vectors:
+    """Vectors of some rows of main index and tail: a view where a slice lies in one of them."""
+    num_main = len(main.vectors.ids_N)
+    vectors_FD = main.vectors.vectors_ND
     if isinstance(rows, slice):
-        if rows.stop <= num_base:
-            return vectors_BD[rows]
-        if rows.start >= num_base:
-            return tail.in_use()[rows.start - num_base : rows.stop - num_base]
+        if rows.stop <= num_main:
+            return vectors_FD[rows]
+        if rows.start >= num_main:
+            return tail.in_use()[rows.start - num_main : rows.stop - num_main]
         rows = np.arange(rows.start, rows.stop)
-    out_KD = np.empty((len(rows), vectors_BD.shape[1]), dtype=np.float32)
-    in_base = rows < num_base
-    out_KD[in_base] = vectors_BD[rows[in_base]]
-    out_KD[~in_base] = tail.in_use()[rows[~in_base] - num_base]
+    out_KD = np.empty((len(rows), vectors_FD.shape[1]), dtype=np.float32)
+    in_main = rows < num_main
+    out_KD[in_main] = vectors_FD[rows[in_main]]
+    out_KD[~in_main] = tail.in_use()[rows[~in_main] - num_main]
     return out_KD

@@ -14,7 +14,7 @@ import index
 from index.catalog.connection import CATALOG_NAME, Catalog, generation_of
 from index.catalog.reads import count_all, fold_path
 from index.catalog.records import LibrarySettings
-from index.catalog.tables import SCHEMA_REVISION, Base
+from index.catalog.tables import SCHEMA_REVISION, CatalogTable
 from index.catalog.writes import FACT_FIELDS, FileStamp, insert_library, put_failed
 from index.errors import LibraryCorruptError, LibraryError
 from index.video.file import VideoFacts
@@ -37,7 +37,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 def test_the_migrations_make_the_tables_that_the_program_uses(catalog: Catalog) -> None:
     with catalog.read_transaction() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, Base.metadata)
+        differences = compare_metadata(context, CatalogTable.metadata)
 
     assert differences == []
 

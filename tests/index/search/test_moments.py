@@ -17,7 +17,7 @@ from index.catalog.reads import SegmentColumns, StoredVectors
 from index.search.moments import Window, half_way, merge_windows, search_view
 from index.vectors.faiss_device import CpuSearcher
 from index.vectors.snapshot import build_vectors
-from index.vectors.view import Base, View, first_view
+from index.vectors.view import MainIndex, View, first_view
 from tests.index.libraries import unit_rows
 
 FAR_APART = 1e-5
@@ -173,9 +173,9 @@ class Truth(NamedTuple):
 
 
 def make_view(
-    sizes: Sequence[int], *, num_in_base: int, removed: set[int], seed: int, num_distinct: int
+    sizes: Sequence[int], *, num_in_main: int, removed: set[int], seed: int, num_distinct: int
 ) -> Truth:
-    """Videos of these sizes: `num_in_base` in FAISS, the others newer, some removed later.
+    """Videos of these sizes: `num_in_main` in FAISS, the others newer, some removed later.
 
     Args:
         num_distinct: vectors are drawn from so many, so that scores are often equal.
@@ -190,18 +190,18 @@ def make_view(
         first_id += size + 1
     table = np.array(columns, dtype=float).reshape(-1, 4)
     every = as_columns(table)
-    in_base = every.video_numbers_N < num_in_base
+    in_main = every.video_numbers_N < num_in_main
     all_vectors = build_vectors(stored, embed_dim=4).vectors_ND
-    base_vectors = build_vectors(stored[:num_in_base], embed_dim=4)
-    base = Base(base_vectors, CpuSearcher(base_vectors.flat), 1, from_snapshot=True)
+    main_vectors = build_vectors(stored[:num_in_main], embed_dim=4)
+    main = MainIndex(main_vectors, CpuSearcher(main_vectors.flat), 1, from_snapshot=True)
     view = first_view(
-        base, as_columns(table[in_base]), generation=1, tail_MD=np.empty((0, 4), np.float32)
+        main, as_columns(table[in_main]), generation=1, tail_MD=np.empty((0, 4), np.float32)
     )
     gone = np.isin(every.video_numbers_N, list(removed))
     view = view.advanced(
         generation=2,
-        added=as_columns(table[~in_base]),
-        added_MD=all_vectors[~in_base],
+        added=as_columns(table[~in_main]),
+        added_MD=all_vectors[~in_main],
         removed_ids=every.ids_N[gone],
     )
     windows = [Window(int(v), int(i), a, b, 0.0) for i, v, a, b in table[~gone].tolist()]
@@ -222,7 +222,7 @@ def scored(truth: Truth, query_D: Vectors) -> list[Window]:
 views = st.builds(
     make_view,
     st.lists(st.integers(1, 120), max_size=8),
-    num_in_base=st.integers(0, 8),
+    num_in_main=st.integers(0, 8),
     removed=st.sets(st.integers(0, 7)),
     seed=st.integers(0, 1000),
     num_distinct=st.sampled_from([1, 5, 10_000]),
@@ -260,7 +260,7 @@ class TestSearching:
 
     def test_removed_rows_that_score_best_are_replaced_by_the_next(self) -> None:
         sizes = [200, 5]
-        truth = make_view(sizes, num_in_base=2, removed={0}, seed=1, num_distinct=10_000)
+        truth = make_view(sizes, num_in_main=2, removed={0}, seed=1, num_distinct=10_000)
 
         found = search_view(truth.view, truth.vectors_ND[0], limit=5, merge=False)
 
@@ -275,7 +275,7 @@ class TestSearching:
         vectors = build_vectors([StoredVectors(1, 1, rows_ND.astype(np.float16))], embed_dim=4)
         table = np.array([(1 + i, 1, 2.0 * i, 2.0 * i + 4) for i in range(400)])
         view = first_view(
-            Base(vectors, CpuSearcher(vectors.flat), 1, from_snapshot=True),
+            MainIndex(vectors, CpuSearcher(vectors.flat), 1, from_snapshot=True),
             as_columns(table),
             generation=1,
             tail_MD=np.empty((0, 4), np.float32),
@@ -291,7 +291,7 @@ class TestSearching:
         assert found[0].stop_seconds - found[0].start_seconds > 2 * 64 + 4
 
     def test_the_length_of_a_query_does_not_change_the_scores(self) -> None:
-        truth = make_view([5], num_in_base=1, removed=set(), seed=1, num_distinct=10)
+        truth = make_view([5], num_in_main=1, removed=set(), seed=1, num_distinct=10)
         query_D = truth.vectors_ND[2] * 7
 
         best = search_view(truth.view, query_D, limit=1, merge=False)[0]
@@ -300,13 +300,13 @@ class TestSearching:
 
     @pytest.mark.parametrize("merge", [True, False])
     def test_an_empty_library_has_no_hits(self, merge: bool) -> None:
-        truth = make_view([], num_in_base=0, removed=set(), seed=1, num_distinct=1)
+        truth = make_view([], num_in_main=0, removed=set(), seed=1, num_distinct=1)
 
         assert search_view(truth.view, unit_rows(1, seed=1)[0], limit=3, merge=merge) == []
 
     @pytest.mark.parametrize("limit", [0, -1, 10_001])
     def test_a_limit_out_of_range_is_the_senders_fault(self, limit: int) -> None:
-        truth = make_view([3], num_in_base=1, removed=set(), seed=1, num_distinct=9)
+        truth = make_view([3], num_in_main=1, removed=set(), seed=1, num_distinct=9)
 
         with pytest.raises(InputError, match="between 1 and 10000"):
             search_view(truth.view, unit_rows(1, seed=1)[0], limit=limit, merge=True)
@@ -316,7 +316,7 @@ class TestSearching:
         [np.zeros(4), np.full(4, np.nan), np.full(4, np.inf), np.ones(3), np.ones((1, 4))],
     )
     def test_a_query_without_direction_is_refused(self, query_D: Vectors) -> None:
-        truth = make_view([3], num_in_base=1, removed=set(), seed=1, num_distinct=9)
+        truth = make_view([3], num_in_main=1, removed=set(), seed=1, num_distinct=9)
 
         with pytest.raises(ValueError, match="query must be"):
             search_view(truth.view, query_D, limit=1, merge=True)
@@ -326,10 +326,10 @@ class TestViews:
     @given(views)
     def test_an_advanced_view_equals_one_loaded_afresh(self, truth: Truth) -> None:
         table = np.array([(w[1], w[0], w[2], w[3]) for w in truth.windows], float).reshape(-1, 4)
-        base, tail = truth.view.base, truth.view.tail
-        in_tail = ~np.isin(table[:, 0], base.vectors.ids_N)
+        main, tail = truth.view.main, truth.view.tail
+        in_tail = ~np.isin(table[:, 0], main.vectors.ids_N)
 
-        fresh = first_view(base, as_columns(table), generation=2, tail_MD=truth.vectors_ND[in_tail])
+        fresh = first_view(main, as_columns(table), generation=2, tail_MD=truth.vectors_ND[in_tail])
 
         query_D = unit_rows(1, seed=3)[0]
         assert tail.num_rows >= fresh.tail.num_rows
@@ -340,7 +340,7 @@ class TestViews:
         )
 
     def test_an_older_view_does_not_notice_the_newer_one(self) -> None:
-        old = make_view([3, 2], num_in_base=1, removed=set(), seed=1, num_distinct=99)
+        old = make_view([3, 2], num_in_main=1, removed=set(), seed=1, num_distinct=99)
         ids = np.array([100, 101])
         added = SegmentColumns(ids, np.array([7, 7]), np.array([0.0, 2.0]), np.array([4.0, 6.0]))
 
