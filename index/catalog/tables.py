@@ -1,9 +1,10 @@
 """The catalog's tables, as SQLAlchemy sees them; `migrations/` is what creates them.
 
-    library      one row: what the vectors mean, and the generation (bumped by each write
-    transaction) videos       one row a file, indexed or failed; `video_id` is its stable name
-    outside segments     one row a window; `id` is never used twice and is the FAISS id embeddings
-    one row an indexed video: the float16 vectors of its segments in the order of their
+    library      one row: what the vectors mean, and the generation, which each write transaction
+                 raises
+    videos       one row a file, indexed or failed; `video_id` is its stable name outside
+    segments     one row a window; `id` is never used twice and is the FAISS id
+    embeddings   one row an indexed video: the float16 vectors of its segments in the order of their
                  ids, which are consecutive from `first_segment_id` (docs/decisions/0001)
     tombstones   ids of removed segments, so that a reader can take them out of what it has loaded
     snapshots    the FAISS snapshots that were published and may be trusted

@@ -1,10 +1,10 @@
 """From a query vector to hits: candidates, widened until there are enough, merged into moments.
 
-How windows become moments -------------------------- Windows of one video are taken by descending
-score. One that touches no moment starts a new one. One that overlaps or touches moments joins them,
-and joins them to each other, if its score reaches the half-way mark of the best of them; otherwise
-it is suppressed. Half-way is the mean of that moment's peak score and of the background, the
-query's mean score over the whole library: a moment is as wide as its peak at half maximum.
+How windows become moments: windows of one video are taken by descending score. One that touches no
+moment starts a new one. One that overlaps or touches moments joins them, and joins them to each
+other, if its score reaches the half-way mark of the best of them; otherwise it is suppressed.
+Half-way is the mean of that moment's peak score and of the background, the query's mean score over
+the whole library: a moment is as wide as its peak at half maximum.
 
       score      peak ----- ##
                           ######
@@ -15,8 +15,8 @@ query's mean score over the whole library: a moment is as wide as its peak at ha
 So no two moments of one video overlap or touch, each scores what its best window scores, and one
 long scene becomes one hit only where its scores stay high.
 
-What is guaranteed: merging depends on one video's windows and the background alone. Taking in
-more windows never changes a moment whose half-way mark is above them; so the hits are those of a
+What is guaranteed: merging depends on one video's windows and the background alone. Taking in more
+windows never changes a moment whose half-way mark is above them; so the hits are those of a
 brute-force walk over the whole library.
 
 Axes: k candidates, D dimensions.
@@ -86,8 +86,8 @@ def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> lis
     """The best `limit` moments (or raw windows) of a view, best first; fewer if it has no more.
 
     Candidates are fetched and widened fourfold until `limit` results score at least as high as
-    anything that was not fetched. Which of several that score
-    equal are the last of the list is not defined.
+    anything that was not fetched. Which of several that score equal are the last of the list is not
+    defined.
 
     Raises:
         InputError: limit is not within 1..MAX_LIMIT.
