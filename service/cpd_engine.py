@@ -157,7 +157,13 @@ class CPDEngine:
         query_D = await self._queries.encode(query)
         encoded = time.perf_counter()
         hits = await self._searches.run(
-            partial(self._library.search, query_D, limit=limit, merge=merge)
+            partial(
+                self._library.search,
+                query_D,
+                fingerprint=encoder.fingerprint,
+                limit=limit,
+                merge=merge,
+            )
         )
         return SearchAnswer(encoder.name, hits, encoded - started, time.perf_counter() - encoded)
 

@@ -204,7 +204,8 @@ def search(
         raise InputError("the query is empty: describe the moment in a few words")
     opened, encoder = open_for_search(library, device=device, load=_load_encoder)
     with opened:
-        hits = opened.search(encoder.encode_text([words])[0], limit=limit, merge=merge)
+        query_D = encoder.encode_text([words])[0]
+        hits = opened.search(query_D, fingerprint=encoder.fingerprint, limit=limit, merge=merge)
     if as_json:
         found = [hit._asdict() for hit in hits]
         _print_json({"query": query, "model": encoder.name, "hits": found})

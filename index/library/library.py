@@ -5,7 +5,8 @@
     DIR/writer.lock         held by the one writer (index.library.lock)
 
     with Library.open(folder) as library:
-        hits = library.search(encoder.encode_text(["a dog catching a frisbee"])[0])
+        query_D = encoder.encode_text(["a dog catching a frisbee"])[0]
+        hits = library.search(query_D, fingerprint=encoder.fingerprint)
 
 A Library is a reader that any number of threads and processes may have open; each search sees all
 that was committed before it. `Library.writer()` is the one way to change something.
@@ -141,17 +142,22 @@ class Library:
         with self._catalog.read_transaction() as connection:
             self._current_view.at(connection)
 
-    def search(self, query_D: Vectors, *, limit: int = 10, merge: bool = True) -> list[Hit]:
+    def search(
+        self, query_D: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
+    ) -> list[Hit]:
         """The best moments for a query, best first; see index.search.moments for the rule.
 
         Args:
             query_D: any length but zero; scores are cosines.
+            fingerprint: of the model that made the query, for no vector tells that by itself.
             merge: False gives raw windows instead of moments.
 
         Raises:
+            IndexMismatchError: another model made the query.
             InputError: limit is not within 1..10,000.
             ValueError: query_D is not D finite numbers.
         """
+        self.require(fingerprint=fingerprint)
         while True:
             with self._catalog.read_transaction() as connection:
                 view = self._current_view.at(connection)

@@ -45,7 +45,8 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def search(library: Library, query: str, *, merge: bool = True) -> list[Hit]:
-    return library.search(ENCODER.encode_text([query])[0], merge=merge)
+    query_D = ENCODER.encode_text([query])[0]
+    return library.search(query_D, fingerprint=ENCODER.fingerprint, merge=merge)
 
 
 def counts(report: AddReport) -> tuple[int, int, int, int]:

@@ -17,6 +17,7 @@ from index.errors import IndexMismatchError, LibraryBusyError
 from index.ingest.events import FileEnd
 from index.library.add import AddInterrupted, AddReport, add_videos
 from index.library.library import Library
+from index.search.moments import Hit
 from tests.index.fake_decoder import FakeDecoder
 
 ENCODER = ColorEncoder()
@@ -57,6 +58,12 @@ def counts(report: AddReport) -> tuple[int, int, int, int, int]:
     return (report.added, report.updated, report.unchanged, report.failed, report.ignored)
 
 
+def search(library: Library, query: str) -> list[Hit]:
+    """The windows that fit, best first."""
+    query_D = ENCODER.encode_text([query])[0]
+    return library.search(query_D, fingerprint=ENCODER.fingerprint, merge=False)
+
+
 def ids(library: Library) -> dict[str, str]:
     return {Path(row.path).name: row.video_id for row in library.videos(limit=100)}
 
@@ -67,7 +74,7 @@ def test_new_files_are_added_and_searchable_at_once(library: Library, folder: Pa
     assert counts(report) == (3, 0, 0, 0, 1)
     assert report.segments == 3 * SEGMENTS
     assert report.failures == []
-    hits = library.search(ENCODER.encode_text(["red"])[0], merge=False)
+    hits = search(library, "red")
     assert len(hits) == 3 * SEGMENTS
     assert library.verify() == []
     assert library.status().snapshot_generation is not None
@@ -189,7 +196,7 @@ def test_a_video_that_became_unreadable_is_no_hit_any_more(library: Library, fol
 
     assert report.failed == 1
     assert [failure.path for failure in library.failures()] == [str(folder / "b.mp4")]
-    hits = library.search(ENCODER.encode_text(["red"])[0], merge=False)
+    hits = search(library, "red")
     assert {Path(hit.path).name for hit in hits} == {"a.mp4", "c.mp4"}
     assert library.verify() == []
 

@@ -33,6 +33,8 @@ from index.library.library import Library
 from index.library.lock import writer_lock
 from tests.index.libraries import FACTS, SETTINGS, axis, make_library, put, unit_rows, windows
 
+MADE_BY = SETTINGS.fingerprint
+
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -58,7 +60,7 @@ def library(tmp_path: Path, templates: Path) -> Iterator[Library]:
 
 def paths(library: Library, query_index: int, *, limit: int = 10) -> list[str]:
     """The paths that a search along one axis finds with a score above 0.9."""
-    hits = library.search(axis(query_index), limit=limit)
+    hits = library.search(axis(query_index), fingerprint=MADE_BY, limit=limit)
     return [hit.path for hit in hits if hit.score > 0.9]
 
 
@@ -218,7 +220,7 @@ class TestVideos:
         with library.writer() as writer:
             video_id = put(writer, tmp_path / name, [axis(0)])
 
-        path = library.search(axis(0))[0].path
+        path = library.search(axis(0), fingerprint=MADE_BY)[0].path
 
         assert os.fsencode(path).endswith(b"/caf\xe9.mp4")
         assert Path(path).read_bytes() == b"x"
@@ -371,7 +373,7 @@ class TestSearching:
         with library.writer() as writer:
             video_id = put(writer, "/a.mp4", [axis(1), axis(0), axis(1), axis(1)])
 
-        best = library.search(axis(0) * 3, limit=1, merge=False)[0]
+        best = library.search(axis(0) * 3, fingerprint=MADE_BY, limit=1, merge=False)[0]
 
         assert best == (video_id, "/a.mp4", 2.0, 6.0, 1.0, 2)
 
@@ -379,18 +381,23 @@ class TestSearching:
         with library.writer() as writer:
             put(writer, "/a.mp4", [axis(1), axis(0), axis(0), axis(1), axis(1)])
 
-        moments = library.search(axis(0), limit=1)
-        raw = library.search(axis(0), limit=2, merge=False)
+        moments = library.search(axis(0), fingerprint=MADE_BY, limit=1)
+        raw = library.search(axis(0), fingerprint=MADE_BY, limit=2, merge=False)
 
         assert [(h.start_seconds, h.stop_seconds) for h in moments] == [(2.0, 8.0)]
         assert [(h.start_seconds, h.stop_seconds) for h in raw] == [(2.0, 6.0), (4.0, 8.0)]
 
     def test_an_empty_library_has_no_hits(self, library: Library) -> None:
-        assert library.search(axis(0)) == []
+        assert library.search(axis(0), fingerprint=MADE_BY) == []
 
     def test_a_limit_of_nothing_is_the_senders_fault(self, library: Library) -> None:
         with pytest.raises(InputError):
-            library.search(axis(0), limit=0)
+            library.search(axis(0), fingerprint=MADE_BY, limit=0)
+
+    def test_a_query_that_another_model_made_is_refused(self, library: Library) -> None:
+        """Such a vector has the right length, and finds plausible nonsense."""
+        with pytest.raises(IndexMismatchError, match=r"by color \(c0c0c0c0c0c0\), not by c1c1"):
+            library.search(axis(0), fingerprint="c1" * 32)
 
     def test_what_was_added_is_found_by_a_reader_that_is_open(self, library: Library) -> None:
         with Library.open(library.folder) as reader:
@@ -433,7 +440,7 @@ with Library.open(sys.argv[1]) as library, library.writer() as writer:
         def search() -> list[int]:
             sizes = []
             while not ended.is_set():
-                hits = library.search(axis(0), limit=100, merge=False)
+                hits = library.search(axis(0), fingerprint=MADE_BY, limit=100, merge=False)
                 found = [hit.path for hit in hits if hit.score > 0.9]
                 assert len(set(found)) == len(found)
                 sizes.append(len(found))
@@ -564,7 +571,7 @@ class TestSnapshots:
             reader.prepare()
             for i in range(6):
                 put(writer, f"/{i}.mp4", unit_rows(2000, seed=i))
-                reader.search(axis(0))
+                reader.search(axis(0), fingerprint=MADE_BY)
             assert reader.status().tail_segments == 12_000
             writer.publish_snapshot()
             put(writer, "/a.mp4", [axis(0)])
@@ -696,7 +703,7 @@ class TestVerifying:
         run_sql(full, "UPDATE embeddings SET vectors = zeroblob(24)")
 
         with pytest.raises(LibraryCorruptError, match="cpd index verify"):
-            full.search(axis(0))
+            full.search(axis(0), fingerprint=MADE_BY)
 
     def test_a_damaged_page_of_the_catalog_is_told(self, full: Library) -> None:
         full.close()

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cpd_model.encoder import Vectors
 from index.catalog.reads import to_unit
 from index.library.library import Library
-from tests.index.libraries import make_library, put, unit_rows
+from tests.index.libraries import SETTINGS, make_library, put, unit_rows
 
 PATHS = [f"/videos/{i}.mp4" for i in range(5)]
 
@@ -105,7 +105,9 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
         ]
         best_first = sorted(windows, reverse=True)[:limit]
 
-        hits = self.reader.search(query_D, limit=limit, merge=False)
+        hits = self.reader.search(
+            query_D, fingerprint=SETTINGS.fingerprint, limit=limit, merge=False
+        )
 
         assert [h.score for h in hits] == pytest.approx([w[0] for w in best_first], abs=1e-5)
         assert len({h.segment_id for h in hits}) == len(hits)
