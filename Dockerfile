@@ -30,7 +30,8 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
       && pip install --constraint constraints.txt faiss-gpu; \
     fi
 
-COPY README.md LICENSE NOTICE cpd.py ./
+COPY README.md LICENSE NOTICE ./
+COPY cpd cpd
 COPY cpd_model cpd_model
 COPY index index
 COPY training training

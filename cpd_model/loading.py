@@ -7,6 +7,7 @@
 A folder wins over a hub name, and a built-in name over both; `./cpd-start` is the folder.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,10 @@ class ModelFacts:
 
 
 def load_encoder(
-    model: str | None = None, *, device: str = "auto", on_message: OnMessage | None = None
+    model: str | os.PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    on_message: OnMessage | None = None,
 ) -> Encoder:
     """The encoder that `model` names, ready to answer; seconds, or a minute on a first use.
 
@@ -58,7 +62,7 @@ def load_encoder(
         ModelNotFoundError: no model of that name is within reach.
         BundleError: the model is damaged, incomplete or of a kind that is not supported.
     """
-    name = DEFAULT_MODEL if model is None else model
+    name = DEFAULT_MODEL if model is None else os.fspath(model)
     chosen = choose_device(device)
     folder = find_model(name, on_message=on_message)
     if is_bundle(folder):

@@ -167,6 +167,11 @@ class Library:
                 names = reads.names_of(connection, (window.video_number for window in found))
             return [Hit(*names[window.video_number], *window[2:5], window[1]) for window in found]
 
+    def count(self) -> reads.Counts:
+        """How much it holds, from the catalog alone: no vectors are loaded."""
+        with self._catalog.read_transaction() as connection:
+            return reads.count_all(connection)
+
     def status(self) -> LibraryStatus:
         """How much it holds and how it is searched; loads the vectors if no search has."""
         while True:

@@ -77,7 +77,7 @@ def open_for_adding(
         windows = choose_windows(window_seconds, hop_seconds)
         encoder = load(_absolute(model), device)
         settings = LibrarySettings(
-            model=encoder.name,
+            model=_absolute(encoder.name) or encoder.name,
             fingerprint=encoder.fingerprint,
             embed_dim=encoder.embed_dim,
             window_seconds=windows.window_seconds,

@@ -15,7 +15,7 @@ VAGUE_NAMES = {"utils", "helpers", "helper", "common", "base", "manager", "handl
 
 def python_files() -> list[Path]:
     """The project's own Python files, without environments and build folders."""
-    tops = ("cpd.py", "cpd_model", "index", "training", "service", "tests", "benchmarks", "scripts")
+    tops = ("cpd", "cpd_model", "index", "training", "service", "tests", "benchmarks", "scripts")
     found = [path for top in tops for path in python_files_in(ROOT / top)]
     assert len(found) > 20, "the walk lost its way"
     return found

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(params=["cpd_model", "index", "training", "service"])
+@pytest.fixture(params=["cpd", "cpd_model", "index", "training", "service"])
 def package(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(request.param)
 

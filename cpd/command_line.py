@@ -95,7 +95,3 @@ def _fail_usage(error: typer.TyperException) -> None:
 def _fail(sentence: str) -> None:
     typer.echo(f"error: {sentence}", err=True)
     sys.exit(EXIT_CANNOT_RUN)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,85 @@
+"""What people pass as paths and models, made into what the packages take."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from cpd_model.encoder import Encoder
+from cpd_model.loading import load_encoder
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+"""A path as people write it: `~` is their home folder."""
+
+AnyModel: TypeAlias = str | os.PathLike[str] | Encoder | None
+"""A model's name, its folder, a hub's org/name, or one that is loaded; None: the default model."""
+
+
+def expanded(path: AnyPath, *, what: str) -> Path:
+    """The path with `~` expanded.
+
+    Args:
+        what: the name of the argument, for the sentence.
+
+    Raises:
+        TypeError: it is no path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{what} is a path, a str or a Path, got {type(path).__name__}")
+    return Path(path).expanduser()
+
+
+def optional(path: AnyPath | None, *, what: str) -> Path | None:
+    """The same of a path that may be left out."""
+    return None if path is None else expanded(path, what=what)
+
+
+def paths_of(paths: AnyPath | Iterable[AnyPath], *, what: str) -> list[Path]:
+    """One path, or several, each with `~` expanded.
+
+    Raises:
+        TypeError: one of them is no path.
+    """
+    listed = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    if not isinstance(listed, Iterable):
+        raise TypeError(f"{what} is a path or a list of paths, got {type(paths).__name__}")
+    return [expanded(path, what=f"each of {what}") for path in listed]
+
+
+def texts_of(words: Iterable[str], *, what: str) -> list[str]:
+    """A list of texts; one text is refused, for it would be taken for its letters.
+
+    Raises:
+        TypeError: it is one text, or not all of it is text.
+    """
+    if isinstance(words, str):
+        raise TypeError(f"{what} is a list of texts, such as [{words!r}], got the text {words!r}")
+    listed = list(words) if isinstance(words, Iterable) else [words]
+    for word in listed:
+        if not isinstance(word, str):
+            raise TypeError(f"{what} is a list of texts, got {type(word).__name__} in it")
+    return listed
+
+
+def checked_model(model: AnyModel) -> AnyModel:
+    """The same.
+
+    Raises:
+        TypeError: it is neither a name, a path nor an encoder.
+    """
+    if not (model is None or isinstance(model, (str, os.PathLike, Encoder))):
+        raise TypeError(
+            f"model is a name, a folder or what load_encoder gave, got {type(model).__name__}"
+        )
+    return model
+
+
+def encoder_of(model: AnyModel, *, device: str) -> Encoder:
+    """The model that is meant, ready to answer.
+
+    Raises:
+        CPDError: it cannot be had; see cpd_model.loading.
+        TypeError: it is neither a name, a path nor an encoder.
+    """
+    asked = checked_model(model)
+    return asked if isinstance(asked, Encoder) else load_encoder(asked, device=device)

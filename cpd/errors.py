@@ -1,0 +1,21 @@
+"""Failures that a program may want to catch; cpd_model.errors and index.errors draw them all."""
+
+from cpd_model.errors import CPDError, InputError, ModelError
+from index.errors import (
+    IndexMismatchError,
+    LibraryBusyError,
+    LibraryError,
+    LibraryNotFoundError,
+    VideoError,
+)
+
+__all__ = [
+    "CPDError",
+    "IndexMismatchError",
+    "InputError",
+    "LibraryBusyError",
+    "LibraryError",
+    "LibraryNotFoundError",
+    "ModelError",
+    "VideoError",
+]

@@ -1,0 +1,363 @@
+"""`cpd.open`: a library together with the model that it needs.
+
+    with cpd.open("my-library") as library:
+        library.add("~/Videos")
+        hits = library.search("a dog catching a frisbee", limit=3)
+
+It puts together what `index` and `cpd_model` have. Opening costs nothing: the catalog is opened by
+the first question, the model by the first one that needs it.
+
+Axes: D dimensions of the shared space.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, overload
+
+import numpy as np
+
+from cpd.arguments import AnyModel, AnyPath, checked_model, encoder_of, expanded, paths_of, texts_of
+from cpd_model.encoder import Encoder, Vectors
+from cpd_model.errors import CPDError, InputError
+from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
+from index.catalog.records import FailedVideo, LibraryStatus, VideoRow
+from index.decoding.pool import DecodePool
+from index.errors import LibraryNotFoundError
+from index.ingest.events import AddListener
+from index.ingest.files import expand_patterns
+from index.label import LabelledVideo, check_labels, check_video, label_video, score_labels
+from index.library.add import AddReport, add_videos
+from index.library.library import Library as CatalogLibrary
+from index.library.opening import OpenLibrary, open_for_adding
+from index.search.moments import Hit
+from index.segments import Segment
+
+__all__ = [
+    "AddReport",
+    "Hit",
+    "LabelledVideo",
+    "Library",
+    "LibraryStatus",
+    "VideoRow",
+    "open",
+]
+
+_PAGE = 500
+"""Videos that are read at once while somebody goes through all of them."""
+
+
+def open(
+    folder: AnyPath,
+    *,
+    model: AnyModel = None,
+    window_seconds: float | None = None,
+    hop_seconds: float | None = None,
+    device: str = "auto",
+) -> "Library":
+    """The library in a folder; where there is none yet, the first `add` makes it.
+
+    Args:
+        model: None is the library's own, or the default model for a new one. Another model than
+            the library's own is refused, an encoder at once, a name when the model is first needed.
+        window_seconds: of a new library; None is 4. An old one keeps what it was made with.
+        hop_seconds: of a new library; None is half the window.
+        device: `auto`, `cpu` or `cuda`: where the model and FAISS run.
+
+    Raises:
+        IndexMismatchError: the encoder is not the one that made the library.
+        TypeError: the folder is no path.
+    """
+    return Library(
+        folder, model=model, window_seconds=window_seconds, hop_seconds=hop_seconds, device=device
+    )
+
+
+class Library:
+    """Videos that can be searched and labelled; a context manager. `cpd.open` makes one.
+
+    `len` counts its videos, going through it gives a VideoRow for each. Every question but `add`
+    raises LibraryNotFoundError while there is no library in the folder.
+    """
+
+    def __init__(
+        self,
+        folder: AnyPath,
+        *,
+        model: AnyModel = None,
+        window_seconds: float | None = None,
+        hop_seconds: float | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.folder = expanded(folder, what="folder").resolve()
+        self._model = checked_model(model)
+        self._window_seconds = window_seconds
+        self._hop_seconds = hop_seconds
+        self._device = device
+        self._lock = threading.RLock()
+        self._library: CatalogLibrary | None = None
+        self._encoder: Encoder | None = None
+        self._closed = False
+        if isinstance(model, Encoder):
+            self._refuse_another(model)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The library's model; loaded when it is first asked for.
+
+        Raises:
+            IndexMismatchError: the model that was named is not the one that made the library.
+            CPDError: there is no library, or the model cannot be had.
+        """
+        with self._lock:
+            library = self._opened()
+            if self._encoder is None:
+                encoder = self._load(self._named() or library.settings.model, self._device)
+                library.require(fingerprint=encoder.fingerprint, model=encoder.name)
+                self._encoder = encoder
+            return self._encoder
+
+    @overload
+    def search(self, query: str, *, limit: int = 10, merge: bool = True) -> list[Hit]: ...
+
+    @overload
+    def search(
+        self, query: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
+    ) -> list[Hit]: ...
+
+    def search(
+        self,
+        query: str | Vectors,
+        *,
+        fingerprint: str | None = None,
+        limit: int = 10,
+        merge: bool = True,
+    ) -> list[Hit]:
+        """The best moments for a text or a vector, best first.
+
+        Args:
+            query: what is to be seen, in one's own words, or a vector (D,) of this library's model.
+            fingerprint: of the model that made the vector; a text needs none.
+            merge: False gives single windows instead of moments.
+
+        Raises:
+            InputError: the text is empty, or limit is not within 1..10,000.
+            IndexMismatchError: another model than the library's made the vector.
+            CPDError: there is no library, or its model cannot be had.
+            TypeError: a vector without its fingerprint, or neither a text nor a vector.
+        """
+        if isinstance(limit, bool) or not isinstance(limit, int):
+            raise TypeError(f"limit is a whole number, got {type(limit).__name__}")
+        library = self._opened()
+        if isinstance(query, str):
+            query_D, fingerprint = self._encoded(query, fingerprint)
+        else:
+            query_D, fingerprint = _vector_of_a_model(query, fingerprint)
+        return library.search(query_D, fingerprint=fingerprint, limit=limit, merge=merge)
+
+    def add(
+        self,
+        paths: AnyPath | Iterable[AnyPath],
+        *,
+        num_workers: int | None = None,
+        wait_seconds: float = 0,
+        listener: AddListener | None = None,
+    ) -> AddReport:
+        """Index files, folders (with all below them) and patterns; make the library if need be.
+
+        What is unchanged is skipped, so it may be called at any time. One bad file never stops the
+        run: `failures` of the report names each with its reason.
+
+        Args:
+            num_workers: decoder processes; None is one for each CPU.
+            wait_seconds: how long to wait for another writer of the same library.
+            listener: told how it goes on.
+
+        Raises:
+            InputError: a path does not exist.
+            IndexMismatchError: the library was made with another model, window or hop.
+            LibraryError: another process writes, or the disk is full.
+        """
+        named = paths_of(paths, what="paths")
+        list(expand_patterns(named))  # a slip of the pen should not wait for the model
+        library, encoder = self._opened_for_adding()
+        with library, DecodePool(num_workers=num_workers) as pool:
+            return add_videos(
+                named, library, encoder, pool, wait_seconds=wait_seconds, listener=listener
+            )
+
+    def label(self, video: AnyPath | VideoRow, labels: Iterable[str]) -> LabelledVideo:
+        """How probable each label is, for the whole video and for each of its windows.
+
+        Args:
+            video: one of this library, whose vectors are there already, or any file, which is read.
+            labels: at least two; they are weighed against each other and sum to 1.
+
+        Raises:
+            InputError: fewer than two different labels, or no such file.
+            VideoError: the file cannot be read.
+            CPDError: there is no library, or its model cannot be had.
+            TypeError: the labels are one text.
+        """
+        names = texts_of(labels, what="labels")
+        check_labels(names)
+        library = self._opened()
+        if isinstance(video, VideoRow):
+            return _label_stored(library, video, names, self.encoder)
+        path = expanded(video, what="video")
+        check_video(path)
+        encoder, settings = self.encoder, library.settings
+        with DecodePool() as pool:
+            return label_video(
+                path,
+                names,
+                encoder,
+                pool,
+                window_seconds=settings.window_seconds,
+                hop_seconds=settings.hop_seconds,
+            )
+
+    def status(self) -> LibraryStatus:
+        """How much it holds, which model made it and how it is searched."""
+        return self._opened().status()
+
+    def failures(self) -> list[FailedVideo]:
+        """Files that could not be indexed, with reasons."""
+        return self._opened().failures()
+
+    def __len__(self) -> int:
+        return self._opened().count().videos
+
+    def __iter__(self) -> Iterator[VideoRow]:
+        library, offset = self._opened(), 0
+        while page := library.videos(limit=_PAGE, offset=offset):
+            yield from page
+            offset += len(page)
+
+    def __repr__(self) -> str:
+        return f"Library({str(self.folder)!r}: {self._holds()})"
+
+    def close(self) -> None:
+        """Close the catalog, and give back the memory of the vectors and of the model."""
+        with self._lock:
+            self._closed = True
+            self._encoder = None
+            if self._library is not None:
+                self._library.close()
+                self._library = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> CatalogLibrary:
+        with self._lock:
+            self._refuse_closed()
+            if self._library is None:
+                try:
+                    self._library = CatalogLibrary.open(self.folder, device=self._device)
+                except LibraryNotFoundError as error:
+                    raise LibraryNotFoundError(
+                        f"there is no library in {self.folder}: add(PATHS) makes one, "
+                        "or check how the folder is written"
+                    ) from error
+            return self._library
+
+    def _opened_for_adding(self) -> OpenLibrary:
+        """A second opening of the same library, for the caller to close, and its model."""
+        with self._lock:
+            self._refuse_closed()
+            opened = open_for_adding(
+                self.folder,
+                model=self._named(),
+                window_seconds=self._window_seconds,
+                hop_seconds=self._hop_seconds,
+                device=self._device,
+                load=self._load,
+            )
+            self._encoder = opened.encoder
+            return opened
+
+    def _named(self) -> str | None:
+        """The model that was asked for by its name."""
+        if self._model is None or isinstance(self._model, Encoder):
+            return None
+        return os.fspath(self._model)
+
+    def _load(self, model: str | None, device: str) -> Encoder:
+        if self._encoder is not None:
+            return self._encoder
+        return self._model if isinstance(self._model, Encoder) else encoder_of(model, device=device)
+
+    def _encoded(self, query: str, fingerprint: str | None) -> tuple[Vectors, str]:
+        if fingerprint is not None:
+            raise TypeError("leave fingerprint out: the library's own model encodes a text")
+        words = query.strip()
+        if not words:
+            raise InputError("the query is empty: describe the moment in a few words")
+        encoder = self.encoder
+        return encoder.encode_text([words])[0], encoder.fingerprint
+
+    def _refuse_another(self, encoder: Encoder) -> None:
+        try:
+            self._opened().require(fingerprint=encoder.fingerprint, model=encoder.name)
+        except LibraryNotFoundError:
+            pass  # the first `add` makes it, with this model
+        except BaseException:
+            self.close()
+            raise
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise ValueError(f"the library in {self.folder} was closed: open it again")
+
+    def _holds(self) -> str:
+        if self._closed:
+            return "closed"
+        try:
+            library = self._opened()
+            counts = library.count()
+        except LibraryNotFoundError:
+            return "nothing yet, add() makes it"
+        except CPDError as error:
+            return str(error)
+        return (
+            f"{counts.videos} videos, {counts.segments} windows, {counts.hours:.1f} h, "
+            f"model {library.settings.model}"
+        )
+
+
+def _vector_of_a_model(query: object, fingerprint: str | None) -> tuple[Vectors, str]:
+    if not isinstance(query, np.ndarray):
+        raise TypeError(f"a query is a text or a NumPy vector, got {type(query).__name__}")
+    if fingerprint is None:
+        raise TypeError(
+            "a vector needs the fingerprint of the model that made it, for no vector tells that "
+            "by itself: search(vector, fingerprint=encoder.fingerprint)"
+        )
+    return query, fingerprint
+
+
+def _label_stored(
+    library: CatalogLibrary, video: VideoRow, labels: list[str], encoder: Encoder
+) -> LabelledVideo:
+    """Label a video from its vectors: nothing is decoded."""
+    labels_LD = label_matrix(encoder, labels, ACTION_TEMPLATES)
+    while True:
+        rows = library.segments(video.video_id)
+        embeddings_SD = library.embeddings(video.video_id)
+        if len(rows) == len(embeddings_SD):  # else it was indexed again between the two
+            break
+    segments = [Segment(row.start_seconds, row.stop_seconds) for row in rows]
+    return score_labels(
+        Path(video.path), labels, labels_LD, segments, embeddings_SD, encoder=encoder
+    )
