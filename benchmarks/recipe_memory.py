@@ -6,7 +6,6 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from rich.console import Console
 from rig.generated_pairs import at_size, textured_pairs
 from rig.results import markdown_table
 
@@ -73,6 +72,6 @@ def _tasks(small: RunConfig, scratch: Path) -> list[tuple[str, RunRequest, Path]
 
 def _run(task: tuple[RunRequest, Path]) -> tuple[int, int]:
     request, out = task
-    run_training(request, console=Console(quiet=True), command="training_speed.py")
+    run_training(request, command="training_speed.py")
     memory = json.loads((out / "run.json").read_text(encoding="utf-8"))["memory"]
     return memory["expected_bytes"], memory["peak_bytes"]

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rich.console import Console
 from torch import nn
 
 from cpd_model.bundles.bundle import open_model
@@ -33,6 +32,7 @@ from training.config import RunConfig
 from training.data.batch import BatchOrder
 from training.data.pair import Pair
 from training.features.stream import FeaturePairs, feature_pairs
+from training.run.events import RunListener, SilentListener
 from training.run.folder import RunFolder
 from training.run.loop import Plan
 from training.run.model import RunModel, build_model
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 OnMessage: TypeAlias = Callable[[str], None]
 
 
-def run_adaptation(request: "RunRequest", *, console: Console, command: str) -> "RunResult":
+def run_adaptation(
+    request: "RunRequest", *, command: str, listener: RunListener | None = None
+) -> "RunResult":
     """Adapt a bundle to captioned clips, see `training.run.run.run_training`.
 
     What was stopped starts again with --resume: it takes minutes, and most of them are features,
@@ -58,7 +60,7 @@ def run_adaptation(request: "RunRequest", *, console: Console, command: str) -> 
     folder.check(resume=request.resume)
     if request.pairs is None:
         raise InputError("the recipe adapt learns from your videos: name their list with --pairs")
-    say = _teller(console)
+    say = (listener or SilentListener()).message
     pairs = read_adapt_pairs(
         request.pairs,
         request.val,
@@ -94,10 +96,6 @@ def _keep(line: dict[str, Any], folder: RunFolder, curves: Curves) -> None:
     for name, value in line.items():
         if name != "step":
             curves.add_scalar(name, float(value), line["step"])
-
-
-def _teller(console: Console) -> OnMessage:
-    return lambda message: console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 class Adaptation:

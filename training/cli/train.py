@@ -83,6 +83,7 @@ def train_command(
     from rich.console import Console
 
     from training.adapt.adapt import run_adaptation
+    from training.cli.progress import TrainProgress
     from training.run.run import RunRequest, run_training
 
     request = RunRequest(
@@ -97,9 +98,9 @@ def train_command(
     )
     if caption_from and recipe != "adapt":
         raise typer.BadParameter("--caption-from is for the recipe adapt alone")
-    console = Console(stderr=True)
     train = run_adaptation if recipe == "adapt" else run_training
-    result = train(request, console=console, command=_as_typed(request, changes))
+    with TrainProgress(Console(stderr=True)) as listener:
+        result = train(request, command=_as_typed(request, changes), listener=listener)
     if as_json:
         bundle = None if result.bundle is None else str(result.bundle)
         typer.echo(json.dumps({"bundle": bundle, "step": result.step, **result.figures}, indent=2))

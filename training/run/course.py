@@ -1,17 +1,17 @@
 """What happens between the steps of a run: figures, evaluation, checkpoints, the end."""
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 from training.config import RunConfig
 from training.run.checkpoint import CheckpointFolder
 from training.run.distributed import any_of, wait_for_all
+from training.run.events import RunListener
 from training.run.folder import RunFolder
 from training.run.loop import Plan, StepReport, TrainState
 from training.run.recall import Judge, recall_figures
-from training.run.report import Curves, Display, Warnings, Window
+from training.run.report import Curves, Warnings, Window
 from training.run.stop_signals import StopWish
 
 _LINE_STEPS = 50
@@ -33,7 +33,7 @@ class Course:
         folder: RunFolder,
         checkpoints: CheckpointFolder,
         judge: Judge | None,
-        display: Display,
+        listener: RunListener,
         curves: Curves | None,
         warnings: Warnings,
         wish: StopWish,
@@ -44,7 +44,7 @@ class Course:
         self._folder = folder
         self._checkpoints = checkpoints
         self._judge = judge
-        self._display = display
+        self._listener = listener
         self._curves = curves
         self._warnings = warnings
         self._wish = wish
@@ -81,7 +81,7 @@ class Course:
             self._folder.add_metrics(line)
             self._draw(line)
             self._warnings.look(report.step, self._window)
-            self._display.show(report.step, self._window, line)
+            self._listener.measured(line)
             self.last_figures = line
         self._window = Window()
         if evaluate:
@@ -112,6 +112,3 @@ class Course:
         if self._plan.processes.first:
             self._checkpoints.save(self._state)
         wait_for_all()
-
-
-OnMessage = Callable[[str], None]

@@ -1,18 +1,10 @@
-"""What a run tells while it goes on: a live line, metrics.jsonl, TensorBoard, and warnings."""
+"""What a run reports while it goes on: means of its steps, TensorBoard, and warnings."""
 
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Protocol, Self
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import Protocol
 
 from training.run.folder import RunFolder
 from training.run.loop import StepReport
-
-PLAIN_LINE_SECONDS = 30.0
-"""Between two lines where there is no terminal to draw on."""
 
 _STARVED_SHARE = 0.5
 _STARVED_STEPS = 20
@@ -103,60 +95,3 @@ class Warnings:
         if what not in self._said:
             self._said.add(what)
             self._on_message(sentence)
-
-
-class Display:
-    """A live line on a terminal; elsewhere a plain line now and then."""
-
-    def __init__(
-        self, console: Console, *, total_steps: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._console = console
-        self._clock = clock
-        self._total = total_steps
-        self._last_line = clock()
-        self._bar: Progress | None = None
-        self._recall = ""
-        if console.is_terminal:
-            self._bar = Progress(
-                TextColumn("training"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(compact=True),
-                console=console,
-                transient=True,
-            )
-            self._task = self._bar.add_task("", total=total_steps)
-
-    def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def show(self, step: int, window: Window, figures: dict[str, Any]) -> None:
-        """Draw the state after a step."""
-        if "recall_at_1" in figures:
-            self._recall = f", R@1 {figures['recall_at_1']:.3f}"
-        means = window.figures()
-        text = (
-            f"step {step}/{self._total}, loss {means['loss']:.3f}{self._recall}, "
-            f"{means['clips_per_second']:.0f} clips/s, waiting {means['wait_share']:.0%}"
-        )
-        if self._bar:
-            self._bar.update(self._task, completed=step, description=text)
-        elif self._clock() - self._last_line >= PLAIN_LINE_SECONDS:
-            self._last_line = self._clock()
-            self._console.print(text, highlight=False, soft_wrap=True)
-
-    def say(self, message: str) -> None:
-        """A line above the live one."""
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from cpd_model.devices import choose_device
 from cpd_model.errors import InputError
@@ -28,13 +27,14 @@ from training.run.distributed import (
     processes_of_environment,
     wait_for_all,
 )
+from training.run.events import RunListener, SilentListener
 from training.run.folder import RunFolder
 from training.run.loop import Plan, TrainState, train
 from training.run.memory_budget import forget_peak, megabytes, peak_bytes, predict
 from training.run.model import RunModel, build_model
 from training.run.pairs import RunPairs, read_run_pairs
 from training.run.record import first_record, identity_of, settled_record
-from training.run.report import Display, Warnings, open_curves
+from training.run.report import Warnings, open_curves
 from training.run.result import write_result
 from training.run.stop_signals import StopWish, stop_signals
 from training.run.streams import Streams, open_streams
@@ -80,12 +80,14 @@ class RunResult:
     """Whether Ctrl-C stopped it."""
 
 
-def run_training(request: RunRequest, *, console: Console, command: str) -> RunResult:
+def run_training(
+    request: RunRequest, *, command: str, listener: RunListener | None = None
+) -> RunResult:
     """Train until the end, or until SIGTERM or Ctrl-C, which save and return.
 
     Args:
-        console: where progress and warnings go.
         command: how the person started it, for the record and to say how to go on.
+        listener: told how it goes on, by the first process alone; None: nobody is.
 
     Raises:
         InputError: see the message; nothing half-written is left.
@@ -97,9 +99,9 @@ def run_training(request: RunRequest, *, console: Console, command: str) -> RunR
     folder = RunFolder(request.out)
     if processes.first:
         folder.check(resume=request.resume)
-    told = console if processes.first else Console(quiet=True)
+    told = listener if listener and processes.first else SilentListener()
     with process_group(processes, device=device):
-        run = _Run(request, processes, device=device, console=told, folder=folder)
+        run = _Run(request, processes, device=device, listener=told, folder=folder)
         return run.go(command)
 
 
@@ -112,14 +114,14 @@ class _Run:
         processes: Processes,
         *,
         device: str,
-        console: Console,
+        listener: RunListener,
         folder: RunFolder,
     ) -> None:
         self._request = request
         self._config = request.config
         self._processes = processes
         self._device = device
-        self._console = console
+        self._listener = listener
         self._folder = folder
         self._started = time.time()
 
@@ -273,7 +275,7 @@ class _Run:
                 self._folder.forget_metrics_after(state.step)
                 curves = open_curves(self._folder)
                 stack.callback(curves.close)
-            display = stack.enter_context(Display(self._console, total_steps=plan.total_steps))
+            self._listener.planned(plan.total_steps)
             course = Course(
                 state,
                 self._config,
@@ -281,19 +283,19 @@ class _Run:
                 folder=self._folder,
                 checkpoints=checkpoints,
                 judge=streams.judge,
-                display=display,
+                listener=self._listener,
                 curves=curves,
-                warnings=self._warnings(state, plan, display),
+                warnings=self._warnings(state, plan),
                 wish=wish,
             )
             batches = streams.train.batches(state.step, plan.total_steps)
             train(state, batches, self._config, plan=plan, on_step=course)
         return course.last_figures
 
-    def _warnings(self, state: TrainState, plan: Plan, display: Display) -> Warnings:
+    def _warnings(self, state: TrainState, plan: Plan) -> Warnings:
         epochs = self._config.optimizer.warmup_epochs + 1.0
         return Warnings(
-            display.say,
+            self._say,
             chance_loss=state.objective.chance_loss,
             judged_from_step=round(epochs * plan.steps_per_epoch),
         )
@@ -314,7 +316,7 @@ class _Run:
             self._folder.write(record)
 
     def _say(self, message: str) -> None:
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self._listener.message(message)
 
 
 def _device(asked: str, processes: Processes) -> str:

@@ -1,7 +1,6 @@
 """Adapting a bundle: it begins as its start, and never ends worse on what was held back."""
 
 import csv
-import io
 import json
 from dataclasses import replace
 
@@ -10,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from cpd_model.bundles.bundle import open_bundle, open_model, recorded_fingerprint, save_bundle
 from cpd_model.config import CPDConfig
@@ -19,6 +17,7 @@ from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle, tiny_tokenizer
 from tests.training.media import write_pairs
+from tests.training.run_listener import RememberingListener
 from training.adapt.adapt import Adaptation, run_adaptation
 from training.adapt.blend import WeightBlend
 from training.adapt.course import Candidate, Choice
@@ -206,7 +205,7 @@ def test_a_gain_is_one_that_stands_out_from_chance(after, better):
 
 def test_where_nothing_is_better_the_bundle_is_the_starts(still_start, clips, tmp_path):
     source = write_list(tmp_path / "clips.csv", clips, "caption")
-    told = io.StringIO()
+    told = RememberingListener()
     request = RunRequest(
         config=config(still_start, "optimizer.learning_rate=0"),
         out=tmp_path / "run",
@@ -214,9 +213,9 @@ def test_where_nothing_is_better_the_bundle_is_the_starts(still_start, clips, tm
         device="cpu",
     )
 
-    result = run_adaptation(request, console=Console(file=told), command="cpd train adapt")
+    result = run_adaptation(request, command="cpd train adapt", listener=told)
 
-    assert "the start is kept" in told.getvalue()
+    assert "the start is kept" in told.messages[-1]
     assert result.figures["chosen_weight"] == 0
     assert recorded_fingerprint(result.bundle) == recorded_fingerprint(still_start)
     texts = ["red 1", "a blue thing"]
@@ -229,10 +228,10 @@ def test_where_nothing_is_better_the_bundle_is_the_starts(still_start, clips, tm
 
 def test_a_run_leaves_a_bundle_its_record_and_its_card(start, clips, tmp_path):
     source = write_list(tmp_path / "clips.csv", clips, "label")
-    told = io.StringIO()
+    told = RememberingListener()
     request = RunRequest(config=config(start), out=tmp_path / "run", pairs=source, device="cpu")
 
-    run_adaptation(request, console=Console(file=told), command="cpd train adapt --pairs clips.csv")
+    run_adaptation(request, command="cpd train adapt --pairs clips.csv", listener=told)
 
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
@@ -240,7 +239,7 @@ def test_a_run_leaves_a_bundle_its_record_and_its_card(start, clips, tmp_path):
     assert record["finished"]
     assert record["bundle_fingerprint"] == recorded_fingerprint(tmp_path / "run" / "bundle")
     assert "mean_mrr_at_0.5" in json.loads(lines[0])
-    assert "clips.csv: each clip's label is its caption" in told.getvalue()
+    assert "clips.csv: each clip's label is its caption" in told.messages
     assert "| held back | before | after |" in card
     assert "9 pairs of `clips.csv`" in card
 

@@ -1,11 +1,9 @@
 """A run on a frozen backbone's features: what is measured first, what learns, what is rounded."""
 
-import io
 from dataclasses import replace
 
 import pytest
 import torch
-from rich.console import Console
 
 from cpd_model.bundles.bundle import open_model
 from cpd_model.errors import InputError
@@ -51,7 +49,7 @@ def finished(start, tmp_path_factory):
         pairs=make_smoke_pairs(out / "videos"),
         device="cpu",
     )
-    result = run_training(request, console=Console(file=io.StringIO()), command="cpd train test")
+    result = run_training(request, command="cpd train test")
     return open_model(start)[0], open_model(result.bundle)[0]
 
 
@@ -92,4 +90,4 @@ def test_a_scale_that_nothing_can_measure_is_refused(start, tmp_path):
     )
 
     with pytest.raises(InputError, match=r"set model\.features=true, or video_options"):
-        run_training(request, console=Console(file=io.StringIO()), command="cpd train test")
+        run_training(request, command="cpd train test")
