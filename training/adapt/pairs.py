@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from cpd_model.errors import InputError
 from training.adapt.folds import Trial, num_judges, plan_trials, trials_of
+from training.data.manifest import CAPTION, LABEL, read_manifest
 from training.data.pair import Pair
-from training.data.pairs import CAPTION, list_records, read_pairs
+from training.data.pairs import read_pairs
 from training.run.pairs import pairs_fingerprint
 
-LABEL = "label"
 MIN_PAIRS = 3
 """Two to tell apart, and one to judge by."""
 
@@ -64,7 +64,7 @@ def read_adapt_pairs(
     if val:
         trials, judges = trials_of(train, val), f"{len(val)} held back ({held})"
     else:
-        groups = groups_of(source, train)
+        groups = groups_of(train)
         trials = plan_trials(caption_kinds(train), groups, seed=seed)
         count, parts = num_judges(trials), len(trials)
         judges = (
@@ -77,20 +77,14 @@ def read_adapt_pairs(
 
 def caption_column(source: Path) -> str:
     """`label` where a list has labels and no caption at all, else `caption`."""
-    records = (list_records(source) or []) if source.is_file() else []
-    filled = {name for record in records for name, value in record.fields.items() if value}
-    return LABEL if LABEL in filled and not filled & {CAPTION, "captions"} else CAPTION
+    rows = read_manifest(source)
+    has_labels = any(row.label for row in rows)
+    return LABEL if has_labels and not any(row.captions for row in rows) else CAPTION
 
 
-def groups_of(source: Path, pairs: Sequence[Pair]) -> list[str]:
-    """What must not be torn apart: the column `group` of a list if it is filled, else a video."""
-    group_of: dict[Path, str] = {}
-    for record in list_records(source) or []:
-        group = str(record.fields.get("group") or "")
-        if group:
-            path = source.absolute().parent / str(record.fields["path"])
-            group_of[path.resolve()] = f"group {group}"
-    return [group_of.get(pair.path.resolve(), f"video {pair.place}") for pair in pairs]
+def groups_of(pairs: Sequence[Pair]) -> list[str]:
+    """What must not be torn apart: a group where there is one, else a video."""
+    return [f"group {pair.group}" if pair.group else f"video {pair.place}" for pair in pairs]
 
 
 def caption_kinds(pairs: Sequence[Pair]) -> list[int]:

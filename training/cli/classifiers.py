@@ -27,8 +27,8 @@ Manifest = Annotated[
     Path,
     typer.Option(
         "--manifest",
-        help="CSV with the columns path (relative to the CSV), label, group, and split1, split2, "
-        "... (train or test) or split (train/test/train: the parts of splits 1, 2, 3).",
+        help="List with the columns path (relative to it), label, group, and split1, split2, ... "
+        "(train or test) or split (train/test/train: the parts of splits 1, 2, 3).",
     ),
 ]
 SplitNumber = Annotated[int, typer.Option("--split", min=1, help="The official split.")]

@@ -14,6 +14,7 @@ from training.cli.reports import (
     Json,
     Manifest,
     Model,
+    SplitName,
     class_table,
     figure_table,
     progress_on_stderr,
@@ -51,6 +52,7 @@ evaluate_app = typer.Typer(
 @evaluate_app.command("retrieval")
 def retrieval(
     manifest: Manifest,
+    split: SplitName = None,
     model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     as_json: Json = False,
@@ -60,11 +62,12 @@ def retrieval(
     from training.data.manifest import read_manifest
     from training.evaluation.retrieval import evaluate_retrieval
 
-    read_manifest(manifest)  # a slip of the pen should not wait for the model
+    read_manifest(manifest, split=split)  # a slip of the pen should not wait for the model
     with progress_on_stderr() as on_progress:
         result = evaluate_retrieval(
             manifest,
             load_encoder(model, device=device, on_message=tell),
+            split=split,
             on_progress=on_progress,
         )
     figures: dict[str, Any] = {**result.as_json(), **result.details_as_json()}
@@ -90,6 +93,7 @@ def retrieval(
 def zero_shot(
     manifest: Manifest,
     classes: Annotated[Path, typer.Option("--classes", help="Class names, one a line.")],
+    split: SplitName = None,
     model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     protocol: Annotated[
@@ -109,16 +113,24 @@ def zero_shot(
     from training.evaluation.pool import read_classes
     from training.evaluation.zero_shot import evaluate_zero_shot, evaluate_zero_shot_half
 
-    read_manifest(manifest)  # a slip of the pen should not wait for the model
+    read_manifest(manifest, split=split)  # a slip of the pen should not wait for the model
     read_classes(classes)
     with progress_on_stderr() as on_progress:
         encoder = load_encoder(model, device=device, on_message=tell)
         if protocol is Protocol.HALF:
             half = evaluate_zero_shot_half(
-                manifest, classes, encoder, num_draws=draws, seed=seed, on_progress=on_progress
+                manifest,
+                classes,
+                encoder,
+                split=split,
+                num_draws=draws,
+                seed=seed,
+                on_progress=on_progress,
             )
         else:
-            result = evaluate_zero_shot(manifest, classes, encoder, on_progress=on_progress)
+            result = evaluate_zero_shot(
+                manifest, classes, encoder, split=split, on_progress=on_progress
+            )
     if protocol is Protocol.HALF:
         _show_half(half, as_json=as_json)
         return

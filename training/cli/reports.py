@@ -19,8 +19,14 @@ EXIT_SOME_FAILED = 1
 Manifest = Annotated[
     Path,
     typer.Option(
-        "--manifest", help="CSV with the columns path (relative to the CSV), caption, label."
+        "--manifest",
+        help="CSV, JSONL or parquet list with the columns path (relative to it), caption, label; "
+        "or a folder or .tar shards, as cpd train reads them.",
     ),
+]
+SplitName = Annotated[
+    str | None,
+    typer.Option("--split", help="Only the rows that say so in the column split, such as val."),
 ]
 Model = Annotated[
     str, typer.Option("--model", help="A bundle's name or folder, or org/name of a hub.")

@@ -7,11 +7,15 @@ Axes: T frames of a clip, S height and width of a frame.
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from cpd_model.encoder import ClipSpec, Frames
+from index.errors import VideoError
 from index.video.media import MediaKind, media_files, media_kind, read_media_clip, read_media_frames
+from index.video.still import PICTURE_EXTENSIONS
 from training.data.augment import ClipPlan, cut_square
+from training.data.content import file_digest
 from training.data.pair import Pair
 from training.data.webdataset import open_media
 
@@ -38,10 +42,22 @@ def look_at(pair: Pair) -> Content:
     with open_media(pair) as path:
         kind, files = media_kind(path), media_files(path)
         digest = hashlib.sha256(kind.encode())
-        for name in files:
-            with name.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+        for file in files:
+            digest.update(file_digest(file))
     return Content(digest.hexdigest(), kind, len(files))
+
+
+def kind_of(pair: Pair) -> MediaKind:
+    """What a pair's medium is, by its names where it lies in an archive; else a video."""
+    if len(pair.members) > 1:
+        return "frames"
+    if pair.members:
+        name = Path(pair.members[0].name)
+        return "image" if name.suffix.lower() in PICTURE_EXTENSIONS else "video"
+    try:
+        return media_kind(pair.path)
+    except VideoError:  # whoever reads it will say why
+        return "video"
 
 
 def read_pair_frames(pair: Pair, fractions: Sequence[float], spec: ClipSpec) -> Frames:

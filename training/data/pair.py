@@ -33,6 +33,9 @@ class Pair:
     split: str = ""
     """As its list has it, such as `train` or `val`; empty where there is none."""
 
+    group: str = ""
+    """Pairs of one group come from one recording; empty where there is none."""
+
     members: tuple[TarMember, ...] = ()
     """Where `path` is an archive: its video or image, or the frames of a folder in their order."""
 
@@ -41,15 +44,30 @@ class Pair:
         """What tells its video from others: the file, and where in it the video begins."""
         return self.path, self.members[0].offset if self.members else 0
 
+    @property
+    def address(self) -> Path:
+        """A path of its own for its video: inside an archive, the archive's and the member's."""
+        return self.path / self.members[0].name if self.members else self.path
 
-class WrittenPair(NamedTuple):
-    """A pair or a part of one as its source has it; several with one id make up a pair."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestRow(Pair):
+    """What one row of a list says, or the texts beside one medium; its captions may be none.
+
+    Several rows with one id make up a pair, several with one address tell of one video.
+    """
 
     where: str
     """The place that an error names."""
 
-    pair: Pair
-    """Its captions may be none yet."""
+    written_path: str
+    """The path as the list has it; of a folder or an archive, the name in it."""
+
+    label: str = ""
+    """Its class; empty where there is none."""
+
+    parts: tuple[str, ...] = ()
+    """Its part of split 1, 2, ...: `train`, `test`, another word, or empty where it has none."""
 
 
 def as_captions(value: Any, where: str) -> tuple[str, ...]:

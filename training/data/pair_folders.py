@@ -15,14 +15,14 @@ from typing import Any
 
 from cpd_model.errors import InputError
 from index.video.media import MEDIA_EXTENSIONS
-from training.data.pair import Pair, WrittenPair, as_captions
+from training.data.pair import ManifestRow, as_captions
 from training.data.tables import parse_json
 
 TEXT_EXTENSIONS = (".txt", ".json", ".info.json")
 """Names of texts beside a medium, in lower case with the dot."""
 
 
-def read_folder(folder: Path) -> list[WrittenPair]:
+def read_folder(folder: Path) -> list[ManifestRow]:
     """The pairs of a folder, see `texts_below`.
 
     Raises:
@@ -37,7 +37,7 @@ def read_folder(folder: Path) -> list[WrittenPair]:
     return found
 
 
-def texts_below(folder: Path) -> Iterator[WrittenPair]:
+def texts_below(folder: Path) -> Iterator[ManifestRow]:
     """The media below a folder that have a text, folder by folder; ids are paths below it.
 
     A folder counts as one of frames where a text of its name stands beside it. Hidden files and
@@ -49,7 +49,7 @@ def texts_below(folder: Path) -> Iterator[WrittenPair]:
     for medium in _media_below(folder):
         texts = _texts_beside(medium)
         if texts:
-            yield _pair(medium, texts, medium.relative_to(folder).as_posix())
+            yield _row(medium, texts, medium.relative_to(folder).as_posix())
 
 
 def captions_of_texts(
@@ -82,21 +82,27 @@ def captions_of_texts(
     return captions, own
 
 
-def _pair(medium: Path, texts: dict[str, Path], name: str) -> WrittenPair:
+def word_in(more: dict[str, Any], name: str) -> str:
+    """A text of the JSON beside a medium; empty where it is none."""
+    word = more.get(name)
+    return word.strip() if isinstance(word, str) else ""
+
+
+def _row(medium: Path, texts: dict[str, Path], name: str) -> ManifestRow:
     captions, more = captions_of_texts(
         texts,
         read=lambda extension: _read(texts[extension]),
         where=lambda extension: texts.get(extension, medium).name,
     )
-    split = more.get("split")
-    return WrittenPair(
-        name,
-        Pair(
-            id=name,
-            path=Path(os.path.abspath(medium)),
-            captions=captions,
-            split=split if isinstance(split, str) else "",
-        ),
+    return ManifestRow(
+        where=name,
+        id=name,
+        path=Path(os.path.abspath(medium)),
+        written_path=name,
+        captions=captions,
+        split=word_in(more, "split"),
+        label=word_in(more, "label"),
+        group=word_in(more, "group"),
     )
 
 

@@ -20,14 +20,11 @@ class Record(NamedTuple):
     """By column; of a CSV all are stripped text, empty where the row has no such cell."""
 
 
-def read_csv(path: Path, *, expected: str) -> list[Record]:
+def read_csv(path: Path) -> list[Record]:
     """Rows of a UTF-8 CSV with a header that has the column `path`; blank rows are left out.
 
-    Args:
-        expected: the columns that an error tells the reader to write.
-
     Raises:
-        InputError: no such file, no UTF-8 CSV, or no column `path`.
+        InputError: no UTF-8 CSV, or no column `path`.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -36,7 +33,7 @@ def read_csv(path: Path, *, expected: str) -> list[Record]:
             if "path" not in header:
                 raise InputError(
                     f"{path.name} has no column path in its first line; "
-                    f"expected a CSV with the columns {expected}"
+                    "expected a CSV with the columns path, caption, label, id, split"
                 )
             reader.fieldnames = header
             records = [
@@ -44,8 +41,6 @@ def read_csv(path: Path, *, expected: str) -> list[Record]:
                 for record in reader
             ]
             return [record for record in records if any(record.fields.values())]
-    except FileNotFoundError:
-        raise InputError(f"no manifest {path}; name a CSV file with a column path") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {path.name} as a UTF-8 CSV file: {error}") from error
 

@@ -17,16 +17,16 @@ from cpd_model.errors import InputError
 from index.errors import VideoError
 from index.video.media import MEDIA_EXTENSIONS
 from index.video.still import PICTURE_EXTENSIONS
-from training.data.pair import Pair, TarMember, WrittenPair
-from training.data.pair_folders import TEXT_EXTENSIONS, captions_of_texts
+from training.data.pair import ManifestRow, Pair, TarMember
+from training.data.pair_folders import TEXT_EXTENSIONS, captions_of_texts, word_in
 
 
-def read_shards(shards: Iterable[Path]) -> Iterator[WrittenPair]:
+def read_shards(shards: Iterable[Path]) -> Iterator[ManifestRow]:
     """The pairs of tar archives, in order; members without a medium are passed over.
 
     Of several media of one key a video counts alone; pictures are its frames, in their order.
-    Texts are read as beside files, see `training.data.pair_folders`; `id` and `split` of the .json
-    are the pair's. Without an id it is the archive's name and the key.
+    Texts are read as beside files, see `training.data.pair_folders`; `id`, `split`, `label` and
+    `group` of the .json are the pair's. Without an id it is the archive's name and the key.
 
     Raises:
         InputError: an archive is damaged or compressed, or a text cannot be read.
@@ -79,7 +79,7 @@ def _copy_out(shard: Path, member: TarMember, folder: Path, number: int) -> Path
     return copy
 
 
-def _pairs_of(shard: Path) -> Iterator[WrittenPair]:
+def _pairs_of(shard: Path) -> Iterator[ManifestRow]:
     try:
         with tarfile.open(shard, "r:") as archive:
             samples: dict[str, dict[str, tarfile.TarInfo]] = {}
@@ -122,7 +122,7 @@ def _pair(
     *,
     media: Sequence[tarfile.TarInfo],
     files: dict[str, tarfile.TarInfo],
-) -> WrittenPair:
+) -> ManifestRow:
     def read(extension: str) -> bytes:
         content = archive.extractfile(files[extension])
         assert content is not None  # only regular files are listed
@@ -132,14 +132,15 @@ def _pair(
     captions, more = captions_of_texts(
         texts, read=read, where=lambda extension: f"{shard.name}/{key}{extension}"
     )
-    written_id, split = more.get("id"), more.get("split")
-    return WrittenPair(
-        f"{shard.name}/{key}",
-        Pair(
-            id=written_id if isinstance(written_id, str) and written_id else f"{shard.name}/{key}",
-            path=shard,
-            captions=captions,
-            split=split if isinstance(split, str) else "",
-            members=tuple(TarMember(info.name, info.offset_data, info.size) for info in media),
-        ),
+    name = f"{shard.name}/{key}"
+    return ManifestRow(
+        where=name,
+        id=word_in(more, "id") or name,
+        path=shard,
+        written_path=name,
+        captions=captions,
+        split=word_in(more, "split"),
+        label=word_in(more, "label"),
+        group=word_in(more, "group"),
+        members=tuple(TarMember(info.name, info.offset_data, info.size) for info in media),
     )

@@ -7,14 +7,16 @@ Axes: S segments of one video, D dimensions of the shared space.
 """
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from cpd_model.encoder import Vectors
+from index.errors import VideoError
+from training.data.content import content_hash
+from training.data.pair import TarMember
 from training.features.row_cache import RowCache
 
 CACHE_VERSION = 1
@@ -40,6 +42,9 @@ class FailedFile(NamedTuple):
 
 EmbedFiles: TypeAlias = Callable[[list[Path]], Iterator[EmbeddedFile | FailedFile]]
 """Decodes and embeds files, in any order; one answer for each."""
+
+HashOf: TypeAlias = Callable[[Path], str | FailedFile]
+"""A hash of a file's content, or why it cannot be read."""
 
 OnProgress: TypeAlias = Callable[[int, int, int], None]
 """Told how many videos are done, how many there are, and how many failed."""
@@ -82,16 +87,20 @@ def setting_folder(root: Path, *, fingerprint: str, device: str, setting: str) -
 
 
 def embed_with_cache(
-    paths: list[Path],
+    paths: Sequence[Path],
     cache: RowCache,
     embed_files: EmbedFiles,
     *,
+    hash_of: HashOf | None = None,
     on_progress: OnProgress = lambda done, total, failed: None,
 ) -> EmbeddedPool:
     """Embeddings of all videos, asking `embed_files` for those whose bytes the cache lacks.
 
     Files of equal bytes are decoded once. A failure is not stored: it may be the machine's (a time
     or memory limit), so the next evaluation tries that file again.
+
+    Args:
+        hash_of: what a path's content is known by; None: `hash_file`.
     """
     pool = EmbeddedPool()
     same_bytes: dict[str, list[Path]] = {}
@@ -99,13 +108,13 @@ def embed_with_cache(
     def report() -> None:
         on_progress(len(pool.embeddings) + len(pool.reasons), len(paths), len(pool.reasons))
 
-    for path, content_hash in _hash_files(paths):
-        if isinstance(content_hash, FailedFile):
-            pool.reasons[path] = content_hash.reason
-        elif (stored_SD := cache.load(content_hash)) is not None:
+    for path, known_by in _hash_files(paths, hash_of or hash_file):
+        if isinstance(known_by, FailedFile):
+            pool.reasons[path] = known_by.reason
+        elif (stored_SD := cache.load(known_by)) is not None:
             pool.embeddings[path] = stored_SD
         else:
-            same_bytes.setdefault(content_hash, []).append(path)
+            same_bytes.setdefault(known_by, []).append(path)
         report()
     if not same_bytes:  # embed_files is not even called: it would import the decoder
         return pool
@@ -125,18 +134,18 @@ def embed_with_cache(
     return pool
 
 
-def _hash_files(paths: Iterable[Path]) -> Iterator[tuple[Path, str | FailedFile]]:
-    paths = list(paths)
+def _hash_files(paths: Sequence[Path], hash_of: HashOf) -> Iterator[tuple[Path, str | FailedFile]]:
     with ThreadPoolExecutor(max_workers=4) as threads:  # hashing releases the GIL
-        yield from zip(paths, threads.map(hash_file, paths), strict=True)
+        yield from zip(paths, threads.map(hash_of, paths), strict=True)
 
 
-def hash_file(path: Path) -> str | FailedFile:
-    """sha256 hex of a file's bytes, or why it cannot be read."""
+def hash_file(path: Path, members: Sequence[TarMember] = ()) -> str | FailedFile:
+    """`training.data.content.content_hash`, or why it cannot be had."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return content_hash(path, members)
     except FileNotFoundError:
         return FailedFile(path, "no such file")
+    except VideoError as error:
+        return FailedFile(path, error.reason)
     except OSError as error:
-        return FailedFile(path, error.strerror or type(error).__name__)
+        return FailedFile(path, error.strerror or str(error) or type(error).__name__)

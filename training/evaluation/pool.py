@@ -3,7 +3,7 @@
 Axes: V videos, S segments of one video, Q texts, D dimensions of the shared space.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,9 @@ from cpd_model.cache import cache_folder
 from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
 from cpd_model.zero_shot import read_class_names
-from training.data.manifest import ManifestRow, videos_of
+from training.data.manifest import videos_of
+from training.data.media_tasks import kind_of
+from training.data.pair import ManifestRow, Pair
 from training.evaluation.cache import (
     EmbeddedFile,
     EmbeddedPool,
@@ -22,6 +24,7 @@ from training.evaluation.cache import (
     FailedFile,
     OnProgress,
     embed_with_cache,
+    hash_file,
 )
 
 WINDOW_SECONDS = 4.0
@@ -43,7 +46,7 @@ class Failure(NamedTuple):
 
 
 def embed_pool(
-    videos: list[Path],
+    videos: Mapping[Path, Pair],
     encoder: Encoder,
     *,
     cache_root: Path | None,
@@ -53,8 +56,9 @@ def embed_pool(
     """Segment embeddings of all videos, from the cache where they are known.
 
     Args:
+        videos: by their addresses, as `videos_of` gives them.
         cache_root: where embeddings are kept; None for the user's cache folder.
-        embed_files: decodes and embeds; None for the pipeline of `index`.
+        embed_files: decodes and embeds; None for `embed_media`.
     """
     cache = EmbeddingCache(
         cache_root or cache_folder(),
@@ -64,8 +68,21 @@ def embed_pool(
         window_seconds=WINDOW_SECONDS,
         hop_seconds=HOP_SECONDS,
     )
-    embed = embed_files or (lambda paths: _decode_and_embed(paths, encoder))
-    return embed_with_cache(videos, cache, embed, on_progress=on_progress)
+
+    def embed(addresses: list[Path]) -> Iterator[EmbeddedFile | FailedFile]:
+        # Imported here, so that an evaluation whose embeddings are all cached starts no decoder.
+        from training.evaluation.media import embed_media
+
+        asked = {address: videos[address] for address in addresses}
+        yield from embed_media(asked, encoder, windows=(WINDOW_SECONDS, HOP_SECONDS))
+
+    return embed_with_cache(
+        list(videos),
+        cache,
+        embed_files or embed,
+        hash_of=lambda address: hash_file(videos[address].path, videos[address].members),
+        on_progress=on_progress,
+    )
 
 
 def encode_texts(encoder: Encoder, texts: list[str]) -> Vectors:
@@ -108,16 +125,16 @@ def labelled_rows(
 
 
 def one_label_each(rows: list[ManifestRow], manifest: Path) -> dict[Path, str]:
-    """The label of each video.
+    """The label of each video, by its address.
 
     Raises:
         InputError: a video has two.
     """
     label_of: dict[Path, str] = {}
     for row in rows:
-        if label_of.setdefault(row.path, row.label) != row.label:
+        if label_of.setdefault(row.address, row.label) != row.label:
             raise InputError(
-                f"{manifest.name} gives {row.written_path} two labels, {label_of[row.path]} and "
+                f"{manifest.name} gives {row.written_path} two labels, {label_of[row.address]} and "
                 f"{row.label}; accuracy needs one label for each video"
             )
     return label_of
@@ -125,11 +142,10 @@ def one_label_each(rows: list[ManifestRow], manifest: Path) -> dict[Path, str]:
 
 def failures_of(rows: list[ManifestRow], pool: EmbeddedPool) -> list[Failure]:
     """The failed videos in the order of the manifest, as it writes them."""
-    written = {row.path: row.written_path for row in reversed(rows)}
     return [
-        Failure(written[path], pool.reasons[path])
-        for path in videos_of(rows)
-        if path in pool.reasons
+        Failure(row.written_path, pool.reasons[address])
+        for address, row in videos_of(rows).items()
+        if address in pool.reasons
     ]
 
 
@@ -138,11 +154,13 @@ def count_segments(pool: EmbeddedPool) -> int:
     return sum(len(rows_SD) for rows_SD in pool.embeddings.values())
 
 
-def sampling_words(encoder: Encoder) -> str:
+def sampling_words(encoder: Encoder, videos: Mapping[Path, Pair]) -> str:
     """How videos are cut, for a protocol line."""
+    stills = any(kind_of(pair) != "video" for pair in videos.values())
     return (
         f"{WINDOW_SECONDS:g} s windows every {HOP_SECONDS:g} s, "
         f"{encoder.clip_spec.num_frames} frames each"
+        + (", a picture or a folder of frames whole" if stills else "")
     )
 
 
@@ -151,18 +169,3 @@ def fairness_words(failures: list[Failure]) -> str:
     count = len(failures)
     failed = "1 failed video counts as a miss" if count == 1 else f"{count} failed count as misses"
     return f"ties count against the model; {failed if count else 'no video failed'}"
-
-
-def _decode_and_embed(paths: list[Path], encoder: Encoder) -> Iterator[EmbeddedFile | FailedFile]:
-    # Imported here, so that an evaluation whose embeddings are all cached starts no decoder.
-    from index.decoding.pool import DecodePool
-    from index.ingest.embed import EmbeddedVideo, FailedEmbedding, embed_videos
-
-    with DecodePool() as pool:
-        for result in embed_videos(
-            paths, encoder, pool, window_seconds=WINDOW_SECONDS, hop_seconds=HOP_SECONDS
-        ):
-            if isinstance(result, EmbeddedVideo):
-                yield EmbeddedFile(result.path, result.content_hash, result.embeddings_SD)
-            elif isinstance(result, FailedEmbedding):
-                yield FailedFile(result.path, result.reason)

@@ -87,16 +87,21 @@ def evaluate_retrieval(
     manifest: Path,
     encoder: Encoder,
     *,
+    split: str | None = None,
     cache_root: Path | None = None,
     embed_files: EmbedFiles | None = None,
     on_progress: OnProgress = lambda done, total, failed: None,
 ) -> RetrievalResult:
     """Search all videos of a manifest for each of its captions, and all captions for each video.
 
-    A video's score with a caption is that of its best segment. Ties count against the model, a
-    video that cannot be read stays in the pool, and its own captions are misses, as it is itself.
+    Each caption of a video asks on its own, and of a video's own captions the best counts, as is
+    usual where videos have several. A video's score with a caption is that of its best segment.
+    Ties count against the model, a video that cannot be read stays in the pool, and its own
+    captions are misses, as it is itself.
 
     Args:
+        manifest: whatever `read_manifest` reads.
+        split: only the rows of this split, as their column `split` has it; None: all.
         cache_root: where embeddings are kept; None for the user's cache folder.
         embed_files: decodes and embeds; None for the pipeline of `index`.
 
@@ -104,19 +109,19 @@ def evaluate_retrieval(
         InputError: the manifest cannot be used or has no caption.
     """
     started = time.monotonic()
-    rows = read_manifest(manifest)
-    captioned = [row for row in rows if row.caption]
-    if not captioned:
+    rows = read_manifest(manifest, split=split)
+    asked = [(row.address, caption) for row in rows for caption in row.captions]
+    if not asked:
         raise InputError(f"no row of {manifest.name} has a caption; retrieval needs one or more")
     videos = videos_of(rows)
     pool = embed_pool(
         videos, encoder, cache_root=cache_root, embed_files=embed_files, on_progress=on_progress
     )
     scores_QV = best_segment_scores(
-        encode_texts(encoder, [row.caption for row in captioned]), videos, pool
+        encode_texts(encoder, [caption for _, caption in asked]), list(videos), pool
     )
-    column_of = {path: column for column, path in enumerate(videos)}
-    targets_Q = [column_of[row.path] for row in captioned]
+    column_of = {address: column for column, address in enumerate(videos)}
+    targets_Q = [column_of[address] for address, _ in asked]
     described = sorted(set(targets_Q))
     row_of = {column: row for row, column in enumerate(described)}
     num_segments = count_segments(pool)
@@ -132,11 +137,12 @@ def evaluate_retrieval(
         seconds=time.monotonic() - started,
         failures=failures,
         protocol=(
-            f"{len(captioned)} captions, each against all {len(videos)} videos, and "
-            f"{len(described)} videos that have a caption, each against all {len(captioned)} "
+            f"{len(asked)} captions, each against all {len(videos)} videos, and "
+            f"{len(described)} videos that have a caption, each against all {len(asked)} "
             "captions by the best of its own; "
-            f"a video scores as the best of its segments by cosine ({sampling_words(encoder)}; "
-            f"{num_segments} in all); {fairness_words(failures)}."
+            "a video scores as the best of its segments by cosine "
+            f"({sampling_words(encoder, videos)}; {num_segments} in all); "
+            f"{fairness_words(failures)}."
         ),
     )
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cpd_model.errors import InputError
-from training.data.manifest import ManifestRow, read_manifest
+from training.data.manifest import read_manifest
+from training.data.pair import ManifestRow
 from training.evaluation.pool import labelled_rows, one_label_each, read_classes
 
 _MOST_NAMED = 5
@@ -70,6 +71,11 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
             parts or under two labels.
     """
     rows = [row for row in read_manifest(manifest) if row.label]
+    if any(row.members for row in rows):
+        raise InputError(
+            f"{manifest.name} names videos inside archives, which a classifier does not learn "
+            "from; unpack them and name a list or their folder"
+        )
     if not rows:
         raise InputError(f"no row of {manifest.name} has a label; a classifier learns labels")
     if classes is not None:

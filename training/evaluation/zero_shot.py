@@ -20,7 +20,8 @@ import numpy as np
 from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
 from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix, video_probabilities
-from training.data.manifest import ManifestRow, read_manifest
+from training.data.manifest import read_manifest, videos_of
+from training.data.pair import ManifestRow
 from training.evaluation.cache import EmbeddedPool, EmbedFiles, OnProgress
 from training.evaluation.label_figures import label_figures, label_intervals, per_class
 from training.evaluation.metrics import TIE_TOLERANCE, Floats, pessimistic_ranks
@@ -133,6 +134,7 @@ def evaluate_zero_shot(
     classes: Path,
     encoder: Encoder,
     *,
+    split: str | None = None,
     cache_root: Path | None = None,
     embed_files: EmbedFiles | None = None,
     on_progress: OnProgress = lambda done, total, failed: None,
@@ -140,7 +142,9 @@ def evaluate_zero_shot(
     """Name each video whose label is one of the classes, with all classes competing.
 
     Args:
+        manifest: whatever `read_manifest` reads.
         classes: one class a line; `1 ApplyEyeMakeup`, as in UCF101's classInd.txt, is allowed.
+        split: only the rows of this split, as their column `split` has it; None: all.
         cache_root: where embeddings are kept; None for the user's cache folder.
         embed_files: decodes and embeds; None for the pipeline of `index`.
 
@@ -149,9 +153,9 @@ def evaluate_zero_shot(
         has two.
     """
     started = time.monotonic()
-    clips = _labelled_clips(manifest, classes)
+    clips = _labelled_clips(manifest, classes, split=split)
     pool = embed_pool(
-        clips.videos,
+        videos_of(clips.rows),
         encoder,
         cache_root=cache_root,
         embed_files=embed_files,
@@ -170,8 +174,8 @@ def evaluate_zero_shot(
         protocol=(
             f"{len(clips.videos)} videos of {len(set(clips.classes_V))} classes, "
             f"all {len(clips.names)} classes of {classes.name} competing, "
-            f"{_prediction_words(encoder, pool)}; mean per class is over the classes that occur; "
-            f"{fairness_words(failures)}."
+            f"{_prediction_words(encoder, clips, pool)}; "
+            f"mean per class is over the classes that occur; {fairness_words(failures)}."
         ),
         class_names=clips.names,
     )
@@ -182,6 +186,7 @@ def evaluate_zero_shot_half(
     classes: Path,
     encoder: Encoder,
     *,
+    split: str | None = None,
     num_draws: int = NUM_DRAWS,
     seed: int = 0,
     cache_root: Path | None = None,
@@ -200,7 +205,7 @@ def evaluate_zero_shot_half(
         InputError: as `evaluate_zero_shot`; fewer than 4 classes; no draw has a video.
     """
     started = time.monotonic()
-    clips = _labelled_clips(manifest, classes)
+    clips = _labelled_clips(manifest, classes, split=split)
     halves = _halves(len(clips.names), classes, num_draws=num_draws, seed=seed)
     drawn = [part for part in (_draw(clips, half) for half in halves) if part.videos]
     if not drawn:
@@ -209,7 +214,7 @@ def evaluate_zero_shot_half(
             f"{manifest.name}; use --protocol all for a list of so few classes"
         )
     pool = embed_pool(
-        clips.videos,
+        videos_of(clips.rows),
         encoder,
         cache_root=cache_root,
         embed_files=embed_files,
@@ -231,7 +236,7 @@ def evaluate_zero_shot_half(
             f"{len(drawn)} draws"
             + (f", {left_out} without a video left out" if left_out else "")
             + "; not comparable with all classes competing; "
-            f"{_prediction_words(encoder, pool)}; {fairness_words(failures)}."
+            f"{_prediction_words(encoder, clips, pool)}; {fairness_words(failures)}."
         ),
     )
 
@@ -244,9 +249,10 @@ class _LabelledClips:
     classes_V: list[int]
 
 
-def _labelled_clips(manifest: Path, classes: Path) -> _LabelledClips:
+def _labelled_clips(manifest: Path, classes: Path, *, split: str | None) -> _LabelledClips:
     names = read_classes(classes)
-    rows = labelled_rows(read_manifest(manifest), names, manifest=manifest, classes=classes)
+    rows = read_manifest(manifest, split=split)
+    rows = labelled_rows(rows, names, manifest=manifest, classes=classes)
     label_of = one_label_each(rows, manifest)
     position_of = {name: position for position, name in enumerate(names)}
     return _LabelledClips(
@@ -311,9 +317,9 @@ def _ranks(
     return pessimistic_ranks(scores_VL, clips.classes_V, tolerance=TIE_TOLERANCE / temperature)
 
 
-def _prediction_words(encoder: Encoder, pool: EmbeddedPool) -> str:
+def _prediction_words(encoder: Encoder, clips: _LabelledClips, pool: EmbeddedPool) -> str:
     return (
         f"each through {len(ACTION_TEMPLATES)} prompts; a video's prediction is the mean "
-        f"probability of all its segments ({sampling_words(encoder)}; "
+        f"probability of all its segments ({sampling_words(encoder, videos_of(clips.rows))}; "
         f"{count_segments(pool)} in all)"
     )

@@ -40,6 +40,7 @@ from training.adapt.pairs import (
     read_adapt_pairs,
 )
 from training.data.pair import Pair
+from training.data.pairs import read_pairs
 from training.recipes import adapt
 from training.run.run import RunRequest
 from training.run.settings import apply_settings
@@ -336,11 +337,8 @@ def test_labels_are_captions_only_where_there_is_no_caption(tmp_path):
 def test_groups_are_the_column_where_it_is_filled_else_the_video(tmp_path):
     source = tmp_path / "clips.csv"
     source.write_text("path,caption,group\na.mp4,x,g1\nb.mp4,y,g1\nc.mp4,z,\n")
-    pairs = [
-        Pair(id=name, path=tmp_path / f"{name}.mp4", captions=("x",)) for name in ("a", "b", "c")
-    ]
 
-    groups = groups_of(source, pairs)
+    groups = groups_of(read_pairs(source))
 
     assert groups[0] == groups[1] == "group g1"
     assert groups[2].startswith("video")

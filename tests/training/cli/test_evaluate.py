@@ -79,7 +79,7 @@ def test_a_slip_of_the_pen_does_not_wait_for_the_model(tmp_path, words):
     result = evaluate(*words, "--manifest", tmp_path / "none.csv", "--model", "no such model")
 
     assert isinstance(result.exception, InputError)
-    assert "no manifest" in str(result.exception)
+    assert "no list of videos at" in str(result.exception)
 
 
 def test_a_second_evaluation_imports_no_decoder(clips, tmp_path):

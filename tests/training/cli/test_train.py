@@ -156,7 +156,7 @@ def test_show_prints_lines_that_set_takes():
         (["smoke", "--set", "seeds=1"], "no setting seeds; did you mean seed"),
         (["base"], "learns from your videos: name their list with --pairs"),
         (["smoke", "--resume"], "there is no run in .* to go on with"),
-        (["smoke", "--pairs", "none.csv"], "no pairs at none.csv"),
+        (["smoke", "--pairs", "none.csv"], "no list of videos at none.csv"),
         (["smoke", "--set", "data.batch_size=13"], "a batch of 13 needs as many pairs"),
         (["smoke", "--set", "loss.num_negatives=13"], "num_negatives is 13 and there are 12 pairs"),
         (["smoke", "--set", "model.preset=big"], "model.preset 'big' is unknown"),

@@ -1,9 +1,10 @@
-"""A CSV of videos: what it may look like, and what is said when it cannot be used."""
+"""Lists of videos: what they may look like, and what is said when one cannot be used."""
 
 import pytest
 
 from cpd_model.errors import InputError
 from training.data.manifest import read_manifest, videos_of
+from training.data.pair import ManifestRow
 
 
 @pytest.fixture
@@ -22,15 +23,16 @@ def test_paths_are_relative_to_the_csv_and_other_columns_are_ignored(write, tmp_
     first, second = read_manifest(manifest)
 
     assert first.path == tmp_path / "a" / "b.mp4"
-    assert (first.written_path, first.caption, first.label) == ("a/b.mp4", "a dog, running", "run")
-    assert (second.path, second.caption, second.label) == (tmp_path / "c.gif", "", "")
+    assert (first.written_path, first.captions) == ("a/b.mp4", ("a dog, running",))
+    assert (first.label, second.label) == ("run", "")
+    assert (second.path, second.captions) == (tmp_path / "c.gif", ())
 
 
 def test_one_file_is_one_video_however_its_rows_write_it(write, tmp_path):
     rows = read_manifest(write("path,caption\na.mp4,one\n./x/../a.mp4,two\nb.mp4,three\n"))
 
-    assert [row.caption for row in rows] == ["one", "two", "three"]
-    assert videos_of(rows) == [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    assert [row.captions for row in rows] == [("one",), ("two",), ("three",)]
+    assert list(videos_of(rows)) == [tmp_path / "a.mp4", tmp_path / "b.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,13 @@ def test_one_file_is_one_video_however_its_rows_write_it(write, tmp_path):
 def test_what_spreadsheets_write_is_read(write, content):
     (row,) = read_manifest(write(content))
 
-    assert (row.written_path, row.caption) == ("a.mp4", "x")
+    assert (row.written_path, row.captions) == ("a.mp4", ("x",))
 
 
 def test_missing_columns_and_cells_are_empty(write):
     (row,) = read_manifest(write("path,caption\na.mp4\n"))
 
-    assert (row.caption, row.label) == ("", "")
+    assert (row.captions, row.label) == ((), "")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_missing_columns_and_cells_are_empty(write):
     [
         pytest.param("", "no column path", id="empty file"),
         pytest.param("file,caption\na.mp4,x\n", "no column path", id="no path column"),
-        pytest.param("path,caption\n", "no row below its header", id="header alone"),
+        pytest.param("path,caption\n", "holds no video; add a row", id="header alone"),
         pytest.param(
             "path,caption\na.mp4,x\n,y\n", "line 3: the column path is empty", id="no path"
         ),
@@ -73,7 +75,69 @@ def test_an_unusable_manifest_is_one_sentence(write, content, sentence):
 
 
 def test_a_missing_manifest_and_a_folder_are_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="no manifest"):
+    with pytest.raises(InputError, match=r"no list of videos at .*none\.csv; name a CSV"):
         read_manifest(tmp_path / "none.csv")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match=r"no video or picture in .* has a text beside it"):
         read_manifest(tmp_path)
+
+
+JSONL = (
+    '{"path": "a", "captions": ["one", "two"], "label": "run", "group": 7, "split": "val"}\n'
+    '{"path": "b.mp4", "caption": "three", "label": ["run", "jump"], "split": "train/test/-"}\n'
+    '{"path": "b.mp4", "split1": "training", "split3": "test"}\n'
+)
+
+
+def test_jsonl_says_what_a_csv_says(write, tmp_path):
+    first, second, third = read_manifest(write(JSONL, "clips.jsonl"))
+
+    assert first == ManifestRow(
+        where="clips.jsonl, line 1",
+        id="a",
+        path=tmp_path / "a",
+        written_path="a",
+        captions=("one", "two"),
+        label="run",
+        group="7",
+        split="val",
+        parts=("val",),
+    )
+    assert (second.label, second.parts) == ("", ("train", "test", ""))  # two labels are no class
+    assert third.parts == ("train", "", "test")
+    assert third.id == second.id == "b.mp4"
+
+
+def test_parquet_says_what_jsonl_says(write, tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {"path": "a", "captions": ["one"], "label": "run", "group": 3.0},
+        {"path": "b", "captions": None, "label": None, "group": float("nan")},
+    ]
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "clips.parquet")
+
+    first, second = read_manifest(tmp_path / "clips.parquet")
+
+    assert (first.captions, first.label, first.group) == (("one",), "run", "3")
+    assert (second.captions, second.label, second.group) == ((), "", "")
+    assert second.where == "clips.parquet, row 2"
+
+
+def test_texts_beside_media_may_tell_label_split_and_group(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"")
+    (tmp_path / "a.json").write_text(
+        '{"caption": "x", "label": "run", "split": "val", "group": "g"}'
+    )
+
+    (row,) = read_manifest(tmp_path)
+
+    assert (row.address, row.written_path) == (tmp_path / "a.mp4", "a.mp4")
+    assert (row.captions, row.label, row.split, row.group) == (("x",), "run", "val", "g")
+
+
+def test_one_split_is_read_alone_and_an_unknown_one_names_those_there_are(write):
+    source = write("path,split,split1\na,val,\nb,train,\nc,,test\n")
+
+    assert [row.id for row in read_manifest(source, split="val")] == ["a"]
+    with pytest.raises(InputError, match="no row of the split test: its splits are train, val"):
+        read_manifest(source, split="test")

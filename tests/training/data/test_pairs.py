@@ -106,8 +106,8 @@ def test_a_label_becomes_a_caption_when_asked(write):
     ("content", "name", "sentence"),
     [
         pytest.param("", "p.csv", "no column path", id="empty csv"),
-        pytest.param("", "p.jsonl", r"p\.jsonl holds no pair", id="empty jsonl"),
-        pytest.param("path,caption\n", "p.csv", "holds no pair", id="header alone"),
+        pytest.param("", "p.jsonl", r"p\.jsonl holds no video", id="empty jsonl"),
+        pytest.param("path,caption\n", "p.csv", "holds no video", id="header alone"),
         pytest.param("path,label\na,b\n", "p.csv", "no column caption or captions; .*path, label"),
         pytest.param("path,caption\na,\nb,\n", "p.csv", "no row in p.csv has a caption"),
         pytest.param(
@@ -122,7 +122,7 @@ def test_a_label_becomes_a_caption_when_asked(write):
         pytest.param('{"path": ["a"], "caption": "x"}\n', "p.jsonl", "column path must be text"),
         pytest.param('{"path": "a", "caption": 1}\n', "p.jsonl", "line 1: captions must be a text"),
         pytest.param('{"path": "a", "captions": [1]}', "p.jsonl", "captions must be a text or a"),
-        pytest.param("x", "p.docx", r"p\.docx is no list of pairs: expected \.csv"),
+        pytest.param("x", "p.docx", r"p\.docx is no list of videos: expected \.csv"),
     ],
 )
 def test_an_unusable_list_is_one_sentence(write, content, name, sentence):
@@ -133,12 +133,12 @@ def test_an_unusable_list_is_one_sentence(write, content, name, sentence):
 
 
 def test_what_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"no pairs at .*none\.csv; name a CSV"):
+    with pytest.raises(InputError, match=r"no list of videos at .*none\.csv; name a CSV"):
         read_pairs(tmp_path / "none.csv")
 
 
 def test_an_unknown_split_names_those_there_are(write):
-    with pytest.raises(InputError, match="no pair of the split test: its splits are train, val"):
+    with pytest.raises(InputError, match="no row of the split test: its splits are train, val"):
         read_pairs(write("path,caption,split\na,1,val\nb,2,train\nc,3,\n"), split="test")
     with pytest.raises(InputError, match="no row names a split"):
         read_pairs(write("path,caption\na,1\nb,2\n"), split="test")

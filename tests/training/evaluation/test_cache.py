@@ -131,7 +131,7 @@ def test_a_failed_file_has_a_reason_and_is_tried_again(cache, files):
     assert pool.reasons == {
         files[1]: "it is bad",
         missing: "no such file",
-        files[0].parent: "Is a directory",
+        files[0].parent: "the folder holds no picture (jpg, png, webp, bmp, tiff ...)",
     }
     assert list(pool.embeddings) == [files[0]]
     assert decoder.seen == ["b.mp4", "a.mp4", "b.mp4"]

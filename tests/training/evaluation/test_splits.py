@@ -1,5 +1,7 @@
 """Which videos teach and which test: read off the manifest, or one sentence that says why not."""
 
+import tarfile
+
 import pytest
 
 from cpd_model.errors import InputError
@@ -133,3 +135,13 @@ def test_videos_without_a_group_are_held_back_one_by_one():
 
 def test_nothing_is_held_back_where_every_class_has_one_group():
     assert hold_back(videos((0, "a"), (0, "a"), (1, "b"))) == []
+
+
+def test_videos_inside_an_archive_are_refused_in_one_sentence(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, content in {"a.mp4": "x", "a.json": '{"caption": "x", "label": "run"}'}.items():
+            (tmp_path / name).write_text(content)
+            archive.add(tmp_path / name, name)
+
+    with pytest.raises(InputError, match=r"inside archives, .*; unpack them"):
+        read_split(tmp_path / "a.tar", number=1)

@@ -26,7 +26,7 @@ def list_folder(root: Path) -> Listing:
         InputError: there is no folder or no medium in it, or a text cannot be read.
     """
     tree = Tree(root)
-    captions = {found.pair.path: found.pair.captions for found in texts_below(tree.root)}
+    captions = {found.path: found.captions for found in texts_below(tree.root)}
     framed = [path for path in captions if path.is_dir()]
     alone = (path for path in tree.media if not any(folder in path.parents for folder in framed))
     rows: list[Row] = []
