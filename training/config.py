@@ -2,10 +2,13 @@
 
 A recipe (training.recipes) is a function that returns a RunConfig; `--set loss.num_negatives=4096`
 replaces one value of it. The value is written whole to run.json and printed whole by `--show`.
+The ranges in the types are those that `--set` holds to.
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, FiniteFloat
 
 LossKind: TypeAlias = Literal["nce", "infonce", "sigmoid"]
 Partition: TypeAlias = Literal["frozen", "running"]
@@ -13,6 +16,22 @@ BankDtype: TypeAlias = Literal["float32", "float16"]
 OptimizerKind: TypeAlias = Literal["sgd", "adamw"]
 Schedule: TypeAlias = Literal["constant", "milestones", "cosine"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Positive: TypeAlias = Annotated[FiniteFloat, Field(gt=0)]
+NotNegative: TypeAlias = Annotated[FiniteFloat, Field(ge=0)]
+Share: TypeAlias = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Momentum: TypeAlias = Annotated[FiniteFloat, Field(ge=0, lt=1)]
+Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _rising(pixels: tuple[int, int]) -> tuple[int, int]:
+    if pixels[0] > pixels[1]:
+        raise ValueError("the first must be at most the second")
+    return pixels
+
+
+PixelRange: TypeAlias = Annotated[tuple[Count, Count], AfterValidator(_rising)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,25 +65,25 @@ class ModelChoice:
 class DataChoice:
     """How pairs become batches."""
 
-    batch_size: int = 256
-    """Pairs of a step, of all processes together."""
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    """Pairs of a step, of all processes together; one alone has nothing to be told apart from."""
 
-    short_side_pixels: tuple[int, int] = (256, 340)
+    short_side_pixels: PixelRange = (256, 340)
     """A clip's short side is drawn from this range before a random square is cut out."""
 
     flip: bool = True
     """Mirror half of the clips, but none whose captions say left or right."""
 
-    middle_seconds: float | None = None
+    middle_seconds: Positive | None = None
     """Clips come from the middle so many seconds of a video; None: from all of it."""
 
-    feature_views: int = 1
+    feature_views: Annotated[int, Field(ge=1, le=2)] = 1
     """Views of each pair whose features are kept: 1 the centre, 2 the centre mirrored too."""
 
-    max_bad_fraction: float = 0.05
+    max_bad_fraction: Share = 0.05
     """The run stops when more of the pairs than this cannot be read."""
 
-    num_workers: int | None = None
+    num_workers: Count | None = None
     """Decoder processes; None: one for each core."""
 
 
@@ -74,10 +93,10 @@ class LossChoice:
 
     kind: LossKind = "nce"
 
-    temperature: float = 0.07
+    temperature: Positive = 0.07
     """Divides cosines. `sigmoid` learns its own and starts from this one."""
 
-    num_negatives: int = 16_392
+    num_negatives: Count = 16_392
     """K, drawn from each memory bank for each pair; unused without banks."""
 
     exclude_positive: bool = False
@@ -91,9 +110,9 @@ class LossChoice:
     partition: Partition = "frozen"
     """Z: estimated from the first `partition_batches` and kept, or a running mean."""
 
-    partition_batches: int = 1
+    partition_batches: Count = 1
 
-    bank_momentum: float = 0.5
+    bank_momentum: Momentum = 0.5
     """Share of a row's old vector in its new one."""
 
     bank_dtype: BankDtype = "float32"
@@ -101,7 +120,7 @@ class LossChoice:
     bank_on_disk: bool = False
     """Keep the banks in memory-mapped files in the run's folder."""
 
-    label_smoothing: float = 0.0
+    label_smoothing: Momentum = 0.0
     """Share of a target that is spread evenly over the batch; `infonce` alone."""
 
 
@@ -111,28 +130,28 @@ class OptimizerChoice:
 
     kind: OptimizerKind = "sgd"
 
-    learning_rate: float = 0.1
+    learning_rate: NotNegative = 0.1
 
-    momentum: float = 0.9
+    momentum: Momentum = 0.9
     """Of SGD; for AdamW its first beta."""
 
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
     """Not of biases, norms and one-dimensional weights with AdamW."""
 
-    clip_norm: float | None = 20.0
+    clip_norm: Positive | None = 20.0
     """Longest gradient over all weights; None: any."""
 
     schedule: Schedule = "milestones"
 
-    warmup_epochs: float = 0.0
+    warmup_epochs: NotNegative = 0.0
     """The rate rises linearly from 0 to full over so many epochs."""
 
-    milestones: tuple[float, ...] = (100.0, 201.0, 250.0)
+    milestones: tuple[NotNegative, ...] = (100.0, 201.0, 250.0)
     """Epochs at which the rate is multiplied by `decay`."""
 
-    decay: float = 0.1
+    decay: Share = 0.1
 
-    average_decay: float = 0.0
+    average_decay: Momentum = 0.0
     """Of an exponential moving average of the weights, which is then the result; 0: none."""
 
 
@@ -140,13 +159,13 @@ class OptimizerChoice:
 class Curriculum:
     """Stage I keeps the text encoder frozen, stage II lets it follow slowly (paper, 3.3)."""
 
-    unfreeze_epoch: float | None = 150.0
+    unfreeze_epoch: NotNegative | None = 150.0
     """Where stage II begins; None: never, 0: at once."""
 
-    text_learning_rate: float = 3e-5
+    text_learning_rate: NotNegative = 3e-5
     """Of the text encoder in stage II, in place of `learning_rate`; same schedule after that."""
 
-    text_layers: int | None = None
+    text_layers: Annotated[int, Field(ge=0)] | None = None
     """How many of the encoder's last layers stage II unfreezes; None: the whole encoder."""
 
 
@@ -155,8 +174,8 @@ class RunConfig:
     """One training run."""
 
     recipe: str
-    seed: int = 0
-    epochs: float = 300.0
+    seed: Seed = 0
+    epochs: Positive = 300.0
     model: ModelChoice = ModelChoice()
     data: DataChoice = DataChoice()
     loss: LossChoice = LossChoice()
@@ -165,7 +184,7 @@ class RunConfig:
     precision: Precision = "float32"
     """What the towers compute with on a GPU; a CPU computes in float32."""
 
-    accumulate: int = 1
+    accumulate: Count = 1
     """Parts that a step's batch is cut into, to need less memory; the result is the same."""
 
     activation_checkpointing: bool = False
@@ -177,13 +196,13 @@ class RunConfig:
     round_weights: bool = False
     """Round what was trained to half precision at the end, to ship in half the bytes."""
 
-    checkpoint_steps: int = 1000
+    checkpoint_steps: Count = 1000
     """Steps from one checkpoint to the next."""
 
-    keep_checkpoints: int = 2
+    keep_checkpoints: Count = 2
     """The newest so many stay; the best by `--val` stays as well."""
 
-    evaluate_epochs: float = 1.0
+    evaluate_epochs: Positive = 1.0
     """Epochs from one look at `--val` to the next."""
 
     def as_json(self) -> dict[str, Any]:

@@ -70,11 +70,13 @@ def train_command(
 ) -> None:
     """Train a model on your own videos and captions."""
     from training.recipes import find_recipe
-    from training.run.settings import apply_settings, setting_lines
+    from training.run.settings import apply_settings, refuse_unused, setting_lines
 
     changes = [f"model.start={model}"] if model else []
     changes += settings or []
-    config = apply_settings(find_recipe(recipe)(), changes)
+    unchanged = find_recipe(recipe)()
+    config = apply_settings(unchanged, changes)
+    refuse_unused(config, recipe=unchanged)
     if show:
         typer.echo("\n".join(setting_lines(config)))
         return

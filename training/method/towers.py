@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from cpd_model.errors import InputError
 from cpd_model.model import CPDModel, PairEmbeddings
 from cpd_model.processor import CPDProcessor, Tokens
 from cpd_model.towers.frames import FramesTower
@@ -67,6 +68,21 @@ class PairTowers(nn.Module):
             if weights and not any(weight.requires_grad for weight in weights):
                 module.eval()
         return self
+
+    def check_part(self, num_pairs: int) -> None:
+        """Whether a part of a batch is large enough to learn from.
+
+        Raises:
+            InputError: it is one pair, and a batch norm over pairs has no deviation of one.
+        """
+        if num_pairs == 1 and any(
+            isinstance(module, nn.BatchNorm1d) and module.weight.requires_grad
+            for module in self.model.modules()
+        ):
+            raise InputError(
+                "a step's part of one pair cannot pass the text head's batch norm, which needs "
+                "two: raise data.batch_size, or lower accumulate or the number of processes"
+            )
 
     def forward(self, batch: Batch) -> PairEmbeddings:
         """Unit vectors of both sides, float32."""

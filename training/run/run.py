@@ -252,6 +252,8 @@ class _Run:
         model: torch.nn.Module = built.model
         model.to(self._device)
         towers = PairTowers(built.model, built.processor, config=config)
+        local_pairs = config.data.batch_size // self._processes.world_size
+        towers.check_part(local_pairs // config.accumulate)
         decay = config.optimizer.average_decay
         return TrainState(
             towers=towers,

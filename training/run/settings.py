@@ -1,14 +1,15 @@
 """`--set key=value` on a frozen configuration: dotted names, values of the fields' own types."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from cpd_model.errors import InputError
+from training.config import RunConfig
 
 Config = TypeVar("Config")
 
@@ -21,7 +22,8 @@ def apply_settings(config: Config, settings: Sequence[str]) -> Config:
             a field that holds an object takes a longer name: `model.changes.embed_dim=64`.
 
     Raises:
-        InputError: no such key, or a value that its field does not take.
+        InputError: no such key, or a value that its field does not take: of another type, out of
+            its range, no number.
     """
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -29,6 +31,82 @@ def apply_settings(config: Config, settings: Sequence[str]) -> Config:
             raise InputError(f"--set {setting} has no value: write it as key=value")
         config = _replaced(config, key.strip(), path=key.strip().split("."), written=value.strip())
     return config
+
+
+class _Unused(NamedTuple):
+    """Settings that do nothing under a condition."""
+
+    keys: tuple[str, ...]
+    where: str
+    """Names the condition, for a person."""
+
+    holds: Callable[[RunConfig], bool]
+
+
+_UNUSED = (
+    _Unused(
+        ("model.preset", "model.text_start", "model.video_start"),
+        "a model is the start (--model, model.start)",
+        lambda config: bool(config.model.start),
+    ),
+    _Unused(
+        ("model.changes.similarity_temperature",),
+        "a loss decides it: set loss.temperature",
+        lambda config: True,
+    ),
+    _Unused(
+        (
+            *("loss.num_negatives", "loss.exclude_positive", "loss.shared_negatives"),
+            *("loss.partition", "loss.partition_batches"),
+            *("loss.bank_momentum", "loss.bank_dtype", "loss.bank_on_disk"),
+        ),
+        "loss.kind is not nce, which alone has memory banks",
+        lambda config: config.loss.kind != "nce",
+    ),
+    _Unused(
+        ("loss.label_smoothing",),
+        "loss.kind is not infonce",
+        lambda config: config.loss.kind != "infonce",
+    ),
+    _Unused(
+        ("optimizer.milestones", "optimizer.decay"),
+        "optimizer.schedule is not milestones",
+        lambda config: config.optimizer.schedule != "milestones",
+    ),
+    _Unused(
+        ("curriculum.text_learning_rate", "curriculum.text_layers"),
+        "curriculum.unfreeze_epoch is null and the text encoder stays frozen",
+        lambda config: config.curriculum.unfreeze_epoch is None,
+    ),
+    _Unused(
+        ("data.feature_views",),
+        "model.features is false",
+        lambda config: not config.model.features,
+    ),
+    _Unused(
+        ("data.short_side_pixels", "data.middle_seconds"),
+        "model.features is true: features are of the centre of frames from all of a video",
+        lambda config: config.model.features,
+    ),
+)
+
+
+def refuse_unused(config: RunConfig, *, recipe: RunConfig) -> None:
+    """Refuse a setting that a person changed and that would do nothing.
+
+    Args:
+        recipe: the configuration before they changed it.
+
+    Raises:
+        InputError: there is one.
+    """
+    before = dict(_leaves(recipe))
+    changed = {key for key, value in _leaves(config) if value != before[key]}
+    changed |= {f"model.changes.{key}" for key in config.model.changes}
+    for unused in _UNUSED:
+        useless = [key for key in unused.keys if key in changed]
+        if useless and unused.holds(config):
+            raise InputError(f"{useless[0]} does nothing where {unused.where}; leave it out")
 
 
 def setting_lines(config: Any) -> list[str]:
@@ -54,7 +132,7 @@ def _replaced(config: Any, key: str, *, path: list[str], written: str) -> Any:
     new = (
         _merged(value, rest, _parsed(written))
         if rest
-        else _checked(key, written, get_type_hints(type(config))[name])
+        else _checked(key, written, get_type_hints(type(config), include_extras=True)[name])
     )
     return replace(config, **{name: new})
 
@@ -68,7 +146,7 @@ def _checked(key: str, written: str, kind: Any) -> Any:
         try:
             return adapter.validate_python(candidate)
         except ValidationError as error:
-            reasons.append(str(error.errors()[0]["msg"]))
+            reasons.append(str(error.errors()[0]["msg"]).removeprefix("Value error, "))
     raise InputError(f"{key} cannot be {written!r}: {reasons[0][:1].lower()}{reasons[0][1:]}")
 
 

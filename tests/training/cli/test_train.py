@@ -159,6 +159,13 @@ def test_show_prints_lines_that_set_takes():
         (["smoke", "--pairs", "none.csv"], "no list of videos at none.csv"),
         (["smoke", "--set", "data.batch_size=13"], "a batch of 13 needs as many pairs"),
         (["smoke", "--set", "loss.num_negatives=13"], "num_negatives is 13 and there are 12 pairs"),
+        (["smoke", "--set", "data.batch_size=1"], "data.batch_size cannot be '1': .* equal to 2"),
+        (["smoke", "--set", "accumulate=4"], "part of one pair cannot pass the .* batch norm"),
+        (["base", "--set", "model.preset=tiny-frames"], "model.preset does nothing where a model"),
+        (
+            ["smoke", "--model", "cpd-start", "--set", "model.video_start=r50.pth"],
+            "model.video_start does nothing where a model is the start .*; leave it out",
+        ),
         (["smoke", "--set", "model.preset=big"], "model.preset 'big' is unknown"),
         (["smoke", "--set", "model.preset=cpd-r50"], "a new model needs a tokenizer"),
         (["smoke", "--model", "nowhere"], "no model 'nowhere'"),
