@@ -157,11 +157,14 @@ def _parts(rows: list[ManifestRow], number: int, manifest: Path) -> dict[Path, s
 
 def _warnings(train: list[LabelledVideo], test: list[LabelledVideo], names: list[str]) -> list[str]:
     warnings = []
+    taught = {(video.group, video.label) for video in train}
     shared = sorted({video.group for video in train} & {video.group for video in test} - {""})
     if shared:
+        torn = any((video.group, video.label) in taught for video in test if video.group)
         warnings.append(
             f"{_count(len(shared), 'group')} in both train and test ({_listed(shared)}): test "
             "videos out of a recording that was trained on make the figures look too good"
+            + ("" if torn else "; if each class numbers its groups anew, write CLASS/GROUP instead")
         )
     learned = {video.label for video in train}
     unknown = sorted({names[video.label] for video in test if video.label not in learned})

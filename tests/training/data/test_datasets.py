@@ -51,9 +51,9 @@ def test_ucf101_has_its_official_splits_and_groups(tmp_path):
     listing = list_ucf101(make_tree(tmp_path, UCF101))
 
     assert rows_of(listing, "id", "label", "split", "splits", "group") == [
-        ("Archery/v_Archery_g01_c01", "Archery", "test", ("test", "train", ""), "g01"),
-        ("Archery/v_Archery_g08_c02", "Archery", "train", ("train", "test", ""), "g08"),
-        ("YoYo/v_YoYo_g25_c03", "YoYo", "train", ("train", "", ""), "g25"),
+        ("Archery/v_Archery_g01_c01", "Archery", "test", ("test", "train", ""), "Archery/g01"),
+        ("Archery/v_Archery_g08_c02", "Archery", "train", ("train", "test", ""), "Archery/g08"),
+        ("YoYo/v_YoYo_g25_c03", "YoYo", "train", ("train", "", ""), "YoYo/g25"),
     ]
     assert listing.missing == ["YoYo/v_YoYo_g24_c01.avi"]
     assert listing.counts() == {"test": 1, "train": 2}
@@ -69,10 +69,20 @@ def test_evaluation_reads_the_splits_as_they_were_meant(tmp_path):
         ("train", "test", ""),
         ("train", "", ""),
     ]
-    assert [row.group for row in rows] == ["g01", "g08", "g25"]
+    assert [row.group for row in rows] == ["Archery/g01", "Archery/g08", "YoYo/g25"]
     assert rows[0].path == tmp_path / "data" / "UCF-101" / "Archery" / "v_Archery_g01_c01.avi"
     trained = read_pairs(tmp_path / "ucf101.csv", split="train", caption_from="label")
     assert [pair.captions for pair in trained] == [("archery",), ("yo yo",)]
+
+
+def test_ucf101_numbers_its_groups_anew_in_each_class(tmp_path):
+    videos = {f"UCF-101/{name}/v_{name}_g08_c01.avi": "" for name in ("BabyCrawling", "Punch")}
+    taught = "".join(f"{name}/v_{name}_g08_c01.avi 1\n" for name in ("BabyCrawling", "Punch"))
+    lists = {"classInd.txt": "1 BabyCrawling\n2 Punch\n", "trainlist01.txt": taught}
+
+    baby, punch = list_ucf101(make_tree(tmp_path, {**videos, **lists})).rows
+
+    assert baby.group != punch.group
 
 
 HMDB51 = {

@@ -145,3 +145,13 @@ def test_videos_inside_an_archive_are_refused_in_one_sentence(tmp_path):
 
     with pytest.raises(InputError, match=r"inside archives, .*; unpack them"):
         read_split(tmp_path / "a.tar", number=1)
+
+
+def test_groups_that_seem_numbered_anew_in_each_class_are_told_apart_from_torn_ones(write):
+    numbered = "path,label,group,split\na,run,g1,train\nb,sit,g2,train\nc,sit,g1,test\n"
+
+    (warning,) = read_split(write(numbered), number=1).warnings
+    (torn,) = read_split(write(numbered + "d,run,g1,test\n"), number=1).warnings
+
+    assert warning.endswith("if each class numbers its groups anew, write CLASS/GROUP instead")
+    assert "CLASS/GROUP" not in torn

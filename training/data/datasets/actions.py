@@ -42,7 +42,8 @@ _GROUP = re.compile(r"_(g\d+)_c\d+$")
 def list_ucf101(root: Path) -> Listing:
     """UCF101 with its official splits 1 to 3, as far as their lists are there.
 
-    Labels are class names as in classInd.txt; groups are the clips of one scene, g01 to g25.
+    Labels are class names as in classInd.txt; groups are the clips of one scene, such as
+    Archery/g01.
 
     Raises:
         InputError: a list is missing or none of its videos is there.
@@ -67,8 +68,9 @@ def list_ucf101(root: Path) -> Listing:
         if path is None:
             missing.append(name)
             continue
-        group = _GROUP.search(Path(file_name).stem)
-        rows.append(_action(path, label, splits, group=group[1] if group else ""))
+        # groups are numbered anew in each class: g08 of another class is another recording
+        scene = _GROUP.search(Path(file_name).stem)
+        rows.append(_action(path, label, splits, group=f"{label}/{scene[1]}" if scene else ""))
     require_found("UCF101", rows, missing, UCF101_FROM)
     return Listing(rows=rows, missing=missing)
 
