@@ -139,7 +139,7 @@ def convert_command(
     checkpoint: Annotated[
         Path, typer.Argument(metavar="AUTHORS.pth", help="What the authors' code saved.")
     ],
-    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -155,7 +155,7 @@ def convert_command(
 
     from cpd_model.authors.convert import convert_authors
 
-    made = convert_authors(checkpoint, folder, tokenizer=tokenizer, on_message=_tell())
+    made = convert_authors(checkpoint, out, tokenizer=tokenizer, on_message=_tell())
     if as_json:
         _print_json(asdict(made) | {"folder": str(made.folder)})
         return

@@ -322,8 +322,9 @@ def run(*words: str) -> Any:
 def test_the_command_says_what_it_found(tmp_path: Path, words: str) -> None:
     checkpoint = save(small_authors(18, "B"), tmp_path / "a.pth")
 
-    said = run(str(checkpoint), str(tmp_path / "out"), "--tokenizer", words)
-    again = run(str(checkpoint), str(tmp_path / "out"), "--tokenizer", words, "--json")
+    out = str(tmp_path / "out")
+    said = run(str(checkpoint), "--out", out, "--tokenizer", words)
+    again = run(str(checkpoint), "--out", out, "--tokenizer", words, "--json")
 
     assert "ResNet3D-18 (shortcut B) and a DistilBERT in 16 dimensions" in said.stdout
     assert "trained on 5 pairs" in said.stdout
@@ -331,3 +332,12 @@ def test_the_command_says_what_it_found(tmp_path: Path, words: str) -> None:
     assert facts["depth"] == 18
     assert facts["num_pairs"] == 5
     assert facts["fingerprint"] == open_bundle(tmp_path / "out").fingerprint
+
+
+def test_where_to_is_an_option_as_in_all_commands(tmp_path: Path) -> None:
+    """`cpd model convert a.pth out` was the one command that took it as an argument."""
+    as_argument = run(str(tmp_path / "a.pth"), str(tmp_path / "out"))
+    missing = run(str(tmp_path / "a.pth"))
+
+    assert as_argument.exit_code == missing.exit_code == 2
+    assert "Missing option '--out'" in missing.output
