@@ -29,7 +29,11 @@ PAPER_VIEWS = Views(10, 3)
 TRAIN_VIEWS = Views(3, 1)
 """Of each training video; every view is a row of its own."""
 
-_L2_UNCHOSEN = 1e-2
+L2_UNCHOSEN = 1e-2
+"""Where too few videos can be spared to choose it by: the middle of what is tried, near enough."""
+
+_FEWEST_JUDGES = 6
+"""Held-back videos below which the L2 is not chosen by them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,20 +112,30 @@ def fit_on_views(
     videos: list[LabelledVideo], pool: EmbeddedPool, *, num_classes: int
 ) -> tuple[LinearClassifier, float, str]:
     """The classifier of each video's views, its L2, and how this was chosen in words."""
-    held = set(hold_back(videos))
-    kept = [video for number, video in enumerate(videos) if number not in held]
-    chosen, how = _L2_UNCHOSEN, "fixed, for no training video can be spared to choose it by"
-    if held:
-        judges = [videos[number] for number in sorted(held)]
-        classes = [video.label for video in judges]
-        losses = {}
-        for l2 in L2_CHOICES:
-            tried = fit_linear(*_rows(kept, pool), num_classes=num_classes, l2=l2)
-            losses[l2] = log_loss(mean_logits(tried, judges, pool), classes)
-        chosen = min(losses, key=lambda l2: losses[l2])
-        how = f"chosen on {len(judges)} training videos held back by group"
+    chosen, how = _chosen_l2(videos, pool, num_classes=num_classes)
     classifier = fit_linear(*_rows(videos, pool), num_classes=num_classes, l2=chosen)
-    return classifier, chosen, f"L2 {chosen:g} {how}"
+    return classifier, chosen, f"L2 {chosen:g}, {how}"
+
+
+def _chosen_l2(
+    videos: list[LabelledVideo], pool: EmbeddedPool, *, num_classes: int
+) -> tuple[float, str]:
+    """The strength by which held-back videos are named best, and how it was chosen in words."""
+    held = hold_back(videos)
+    if len(held) < _FEWEST_JUDGES:
+        return L2_UNCHOSEN, (
+            f"fixed, for only {len(held)} training videos can be held back to choose it by, "
+            f"and fewer than {_FEWEST_JUDGES} would decide by chance"
+        )
+    judges = [videos[position] for position in held]
+    kept = [video for position, video in enumerate(videos) if position not in set(held)]
+    classes = [video.label for video in judges]
+    losses = {}
+    for l2 in L2_CHOICES:
+        tried = fit_linear(*_rows(kept, pool), num_classes=num_classes, l2=l2)
+        losses[l2] = log_loss(mean_logits(tried, judges, pool), classes)
+    chosen = min(losses, key=lambda l2: losses[l2])
+    return chosen, f"chosen on {len(held)} training videos held back by group, of each class"
 
 
 def _rows(videos: Sequence[LabelledVideo], pool: EmbeddedPool) -> tuple[Vectors, list[int]]:

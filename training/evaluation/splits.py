@@ -116,24 +116,41 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
 
 
 def hold_back(videos: Sequence[LabelledVideo], *, share: float = 0.25, seed: int = 0) -> list[int]:
-    """Positions of videos to choose a setting by: whole groups, about this share of the videos.
+    """Positions of videos to choose a setting by: whole groups, about this share of each class.
 
-    Groups are taken in an order that the seed decides, each unless a class would have no video
-    left. A video without a group is one of its own. Empty where no group can be spared.
+    A class gives groups, in an order that the seed decides, while they fit into its share; its
+    smallest one where none fits; never the last video of any class. A video without a group is one
+    of its own. Empty where no group can be spared.
     """
+    classes = np.array([video.label for video in videos])
+    sizes_C = np.bincount(classes)
+    held: list[int] = []
+
+    def can_be_spared(members: list[int]) -> bool:
+        left_C = sizes_C - np.bincount(classes[held + members], minlength=len(sizes_C))
+        return bool((left_C[classes[members]] > 0).all())
+
+    groups = _groups_of(videos, seed)
+    for label in np.argsort(sizes_C, kind="stable"):  # rare ones first: they have the least choice
+        wanted = max(1, round(share * sizes_C[label]))
+        own = [members for members in groups if label in classes[members]]
+        for members in own:
+            fits = np.count_nonzero(classes[held + members] == label) <= wanted
+            if fits and members[0] not in held and can_be_spared(members):
+                held += members
+        if label not in classes[held]:
+            own.sort(key=lambda members: np.count_nonzero(classes[members] == label))
+            held += next((members for members in own if can_be_spared(members)), [])
+    return sorted(held)
+
+
+def _groups_of(videos: Sequence[LabelledVideo], seed: int) -> list[list[int]]:
+    """The positions of each group's videos, groups in an order that the seed decides."""
     groups: dict[str | int, list[int]] = {}
     for position, video in enumerate(videos):
         groups.setdefault(video.group or position, []).append(position)
-    left = np.bincount([video.label for video in videos])
     names = sorted(groups, key=str)
-    held: list[int] = []
-    for place in np.random.default_rng(seed).permutation(len(names)):
-        members = groups[names[place]]
-        lost = np.bincount([videos[position].label for position in members], minlength=len(left))
-        if len(held) + len(members) <= share * len(videos) and (left - lost)[lost > 0].min() > 0:
-            held += members
-            left = left - lost
-    return sorted(held)
+    return [groups[names[place]] for place in np.random.default_rng(seed).permutation(len(names))]
 
 
 def _parts(rows: list[ManifestRow], number: int, manifest: Path) -> dict[Path, str]:

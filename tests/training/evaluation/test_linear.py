@@ -1,5 +1,7 @@
 """The linear protocol on videos whose colours can, or cannot, be told apart."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,10 @@ from cpd_model.bundles.bundle import open_bundle
 from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder, tiny_bundle
 from tests.training.colored_clips import write_colors
-from training.evaluation.linear import LinearChoice, evaluate_linear
+from training.evaluation.cache import EmbeddedPool
+from training.evaluation.linear import LinearChoice, evaluate_linear, fit_on_views
+from training.evaluation.linear_probe import L2_CHOICES
+from training.evaluation.splits import LabelledVideo
 from training.evaluation.views import Views
 
 FEW_VIEWS = {"views": Views(2, 3), "train_views": Views(1, 1)}
@@ -113,6 +118,38 @@ def test_where_nothing_of_a_class_can_be_read_is_one_sentence(tmp_path):
 
     with pytest.raises(InputError, match="of fewer than two classes"):
         linear(manifest, ColorEncoder())
+
+
+def drawn(num_videos):
+    """Videos of two classes in turn, each of a group of its own, and one random view of each."""
+    random = np.random.default_rng(7)
+    videos = [LabelledVideo(Path(f"{n}.mkv"), n % 2, "") for n in range(num_videos)]
+    views = {
+        video.path: random.normal(video.label, 1, (1, 6)).astype(np.float32) for video in videos
+    }
+    return videos, EmbeddedPool(embeddings=views)
+
+
+def test_too_few_videos_to_choose_the_l2_by_is_said_and_nothing_is_chosen():
+    """Two held-back clips once chose among six strengths: a draw of lots that looked like more."""
+    videos, pool = drawn(16)
+
+    _, l2, how = fit_on_views(videos, pool, num_classes=2)
+
+    assert l2 == 0.01
+    assert how == (
+        "L2 0.01, fixed, for only 4 training videos can be held back to choose it by, "
+        "and fewer than 6 would decide by chance"
+    )
+
+
+def test_enough_videos_choose_the_l2():
+    videos, pool = drawn(40)
+
+    _, l2, how = fit_on_views(videos, pool, num_classes=2)
+
+    assert l2 in L2_CHOICES
+    assert how == f"L2 {l2:g}, chosen on 10 training videos held back by group, of each class"
 
 
 @pytest.mark.slow

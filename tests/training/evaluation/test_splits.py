@@ -115,6 +115,26 @@ def videos(*rows):
     ]
 
 
+def test_a_quarter_of_each_class_is_held_back_however_unequal_the_classes_are():
+    """Taken over all videos alike, a quarter was often of the largest class alone."""
+    rows = videos(*[(0, "")] * 80, *[(1, "")] * 12, *[(2, "")] * 4, *[(3, "")] * 2, (4, ""))
+
+    for seed in range(20):
+        held = [rows[position].label for position in hold_back(rows, seed=seed)]
+
+        assert [held.count(label) for label in range(5)] == [20, 3, 1, 1, 0]
+
+
+def test_a_class_of_large_groups_gives_its_smallest_one():
+    """A quarter of five videos is one, but no group is that small."""
+    rows = videos((0, "a"), (0, "a"), (0, "a"), (0, "b"), (0, "b"), *[(1, "")] * 8)
+
+    for seed in range(20):
+        held = hold_back(rows, seed=seed)
+
+        assert [position for position in held if position < 5] == [3, 4]
+
+
 def test_what_is_held_back_are_whole_groups_about_a_quarter_and_no_class_is_emptied():
     rows = videos(*[(number % 3, f"g{number // 6}") for number in range(48)], (3, "lone"))
 
