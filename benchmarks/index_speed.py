@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from plain_reading import every_frame, facts_of, wanted_frames
 from rig.generated_video import describe_video, minute_of_video, repeat
+from rig.plain_reading import every_frame, facts_of, wanted_frames
 from rig.process_tree import Cost, measured
 from rig.results import markdown_table, public_name, record, usable_cores
 

@@ -23,7 +23,8 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from learning_lab import (
+from numpy.typing import NDArray
+from rig.learning_lab import (
     BATCH,
     HIDDEN,
     Found,
@@ -33,7 +34,6 @@ from learning_lab import (
     tell,
     with_loss,
 )
-from numpy.typing import NDArray
 from rig.results import markdown_table, public_name, record
 
 from cpd_model.built_in.defaults import DEFAULT_MODEL

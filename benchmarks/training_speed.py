@@ -21,9 +21,9 @@ from statistics import median
 
 import numpy as np
 import torch
-from loader_speed import loader_section
-from recipe_memory import memory_section
 from rig.generated_pairs import at_size, paper_sized
+from rig.loader_speed import loader_section
+from rig.recipe_memory import memory_section
 from rig.results import markdown_table, record
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+RESULTS = Path(__file__).resolve().parents[1] / "RESULTS.md"
 
 _HEADING = """# Results
 

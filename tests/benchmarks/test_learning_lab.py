@@ -12,7 +12,7 @@ from training.features.pooled_texts import PooledTexts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from learning_lab import Part, mean_table, shared_places, spread
+from rig.learning_lab import Part, mean_table, shared_places, spread
 
 
 @pytest.mark.parametrize("seed", range(3))
