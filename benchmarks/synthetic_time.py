@@ -35,7 +35,7 @@ from training.method.towers import PairTowers
 from training.run.loop import Plan, TrainState, train
 from training.run.model import build_model
 from training.synthetic.evaluate import SyntheticResult, evaluate_synthetic
-from training.synthetic.films import SyntheticPairs, training_scenes
+from training.synthetic.films import SyntheticPairs, synthetic_tokenizer, training_scenes
 from training.synthetic.recipe import synthetic
 
 SMALL_CLIPS = {"num_frames": 6, "frame_size": 32, "short_side": 32}
@@ -240,7 +240,7 @@ def trained(variant: Variant, config: RunConfig) -> tuple[CPDModel, CPDProcessor
 
 
 def _model(variant: Variant, config: RunConfig) -> tuple[CPDModel, CPDProcessor]:
-    built = build_model(config.model, seed=config.seed)
+    built = build_model(config.model, seed=config.seed, tokenizer=synthetic_tokenizer)
     if variant.bag:
         bag = FrameBag(built.model.cpd_config)
         bag.load_state_dict(built.model.state_dict())

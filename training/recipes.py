@@ -6,6 +6,8 @@ A variant is `dataclasses.replace` of one, or `--set key=value` on the command l
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.errors import InputError
@@ -18,6 +20,9 @@ from training.config import (
     RunConfig,
 )
 from training.synthetic.recipe import synthetic
+
+if TYPE_CHECKING:
+    from training.run.source import PairSource
 
 
 def kinetics210k() -> RunConfig:
@@ -148,3 +153,27 @@ def find_recipe(name: str) -> Callable[[], RunConfig]:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
         raise InputError(f"no recipe {name!r}; {hint}")
     return RECIPES[name]
+
+
+def own_pairs(recipe: str, *, out: Path) -> "PairSource | None":
+    """What a recipe learns from where no list is named; None: it needs one.
+
+    Args:
+        out: the run's folder, in which videos may be drawn.
+    """
+    from training.synthetic.run import DrawnPairs  # torch waits until a run begins
+    from training.synthetic.smoke import SmokePairs
+
+    if recipe == "smoke":
+        return SmokePairs(out / "videos")
+    return DrawnPairs() if recipe == "synthetic" else None
+
+
+def own_tokenizer(preset: str) -> Callable[[], Any] | None:
+    """What makes the words of a preset that is too small for any other text encoder's."""
+    from cpd_model.testing import tiny_tokenizer
+    from training.synthetic.films import synthetic_tokenizer
+
+    if preset == "synthetic":
+        return synthetic_tokenizer
+    return tiny_tokenizer if preset.startswith("tiny-") else None

@@ -10,8 +10,9 @@ from rig.generated_pairs import at_size, textured_pairs
 from rig.results import markdown_table
 
 from training.config import RunConfig
-from training.recipes import RECIPES, base
-from training.run.run import RunRequest, run_training
+from training.recipes import RECIPES, base, own_pairs, own_tokenizer
+from training.run.request import RunRequest
+from training.run.run import run_training
 
 
 def memory_section(config: RunConfig, scratch: Path, *, pixels: int, batch_size: int) -> str:
@@ -62,7 +63,13 @@ def _tasks(small: RunConfig, scratch: Path) -> list[tuple[str, RunRequest, Path]
         (
             f"{about}, {steps} steps",
             RunRequest(
-                config=run, out=scratch / run.recipe, pairs=pairs, max_steps=steps, device="cpu"
+                config=run,
+                out=scratch / run.recipe,
+                pairs=pairs,
+                max_steps=steps,
+                device="cpu",
+                source=own_pairs(run.recipe, out=scratch / run.recipe),
+                tokenizer=own_tokenizer(run.model.preset),
             ),
             scratch / run.recipe,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.run.run import RunRequest
+    from training.run.request import RunRequest
 
 EXIT_INTERRUPTED = 130
 
@@ -69,7 +69,7 @@ def train_command(
     ] = False,
 ) -> None:
     """Train a model on your own videos and captions."""
-    from training.recipes import find_recipe
+    from training.recipes import find_recipe, own_pairs, own_tokenizer
     from training.run.settings import apply_settings, refuse_unused, setting_lines
 
     changes = [f"model.start={model}"] if model else []
@@ -86,7 +86,8 @@ def train_command(
 
     from training.adapt.adapt import run_adaptation
     from training.cli.progress import TrainProgress
-    from training.run.run import RunRequest, run_training
+    from training.run.request import RunRequest
+    from training.run.run import run_training
 
     request = RunRequest(
         config=config,
@@ -97,6 +98,8 @@ def train_command(
         max_steps=max_steps,
         device=device,
         caption_from=caption_from,
+        source=own_pairs(recipe, out=out),
+        tokenizer=own_tokenizer(config.model.preset),
     )
     if caption_from and recipe != "adapt":
         raise typer.BadParameter("--caption-from is for the recipe adapt alone")

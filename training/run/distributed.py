@@ -96,3 +96,13 @@ def wait_for_all() -> None:
     """Return when each process has come here."""
     if distributed.is_initialized():
         distributed.barrier()
+
+
+@contextmanager
+def first_alone(processes: Processes) -> Iterator[None]:
+    """The block runs in the first process, and when that is done in the others."""
+    if not processes.first:
+        wait_for_all()
+    yield
+    if processes.first:
+        wait_for_all()

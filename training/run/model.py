@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 OnMessage = Callable[[str], None]
 
-TINY = "tiny-"
-"""Presets of this kind bring a tokenizer of their own."""
-
-SYNTHETIC = "synthetic"
-"""So does this one: the words of the generated captions."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunModel:
@@ -42,9 +36,16 @@ class RunModel:
 
 
 def build_model(
-    choice: ModelChoice, *, seed: int, on_message: OnMessage = lambda message: None
+    choice: ModelChoice,
+    *,
+    seed: int,
+    tokenizer: Callable[[], Any] | None = None,
+    on_message: OnMessage = lambda message: None,
 ) -> RunModel:
     """Find the start, merge the changes, draw what is missing.
+
+    Args:
+        tokenizer: makes that of a preset where `text_start` brings none.
 
     Raises:
         InputError: the choice contradicts itself or the start.
@@ -52,7 +53,7 @@ def build_model(
     """
     if choice.start:
         return _from_start(choice, seed=seed, on_message=on_message)
-    return _from_preset(choice, seed=seed, on_message=on_message)
+    return _from_preset(choice, seed=seed, words=tokenizer, on_message=on_message)
 
 
 def merged_config(config: CPDConfig, changes: dict[str, Any]) -> CPDConfig:
@@ -102,10 +103,14 @@ def _from_start(choice: ModelChoice, *, seed: int, on_message: OnMessage) -> Run
     )
 
 
-def _from_preset(choice: ModelChoice, *, seed: int, on_message: OnMessage) -> RunModel:
+def _from_preset(
+    choice: ModelChoice,
+    *,
+    seed: int,
+    words: Callable[[], Any] | None,
+    on_message: OnMessage,
+) -> RunModel:
     from cpd_model.config import PRESETS
-    from cpd_model.testing import tiny_tokenizer
-    from training.synthetic.films import synthetic_tokenizer
 
     if choice.preset not in PRESETS:
         raise InputError(
@@ -120,10 +125,8 @@ def _from_preset(choice: ModelChoice, *, seed: int, on_message: OnMessage) -> Ru
         config = merged_config(
             config, {"text_options": {"encoder": encoder_settings(encoder.config)}}
         )
-    elif choice.preset.startswith(TINY):
-        tokenizer = tiny_tokenizer()
-    elif choice.preset == SYNTHETIC:
-        tokenizer = synthetic_tokenizer()
+    elif words is not None:
+        tokenizer = words()
     if tokenizer is None:
         raise InputError(
             "a new model needs a tokenizer: set model.text_start to the folder or hub name of a "

@@ -5,15 +5,12 @@ This module only puts the parts together; each part knows its own job.
 
 import time
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from cpd_model.devices import choose_device
 from cpd_model.errors import InputError
-from training.config import RunConfig
 from training.data.batch import BatchOrder
 from training.method.learners import build_optimizer
 from training.method.memory import bank_bytes
@@ -23,6 +20,7 @@ from training.run.checkpoint import CheckpointFolder
 from training.run.course import Course
 from training.run.distributed import (
     Processes,
+    first_alone,
     process_group,
     processes_of_environment,
     wait_for_all,
@@ -32,52 +30,14 @@ from training.run.folder import RunFolder
 from training.run.loop import Plan, TrainState, train
 from training.run.memory_budget import forget_peak, megabytes, peak_bytes, predict
 from training.run.model import RunModel, build_model
-from training.run.pairs import RunPairs, read_run_pairs
+from training.run.pairs import RunPairs
 from training.run.record import first_record, identity_of, settled_record
 from training.run.report import Warnings, open_curves
+from training.run.request import RunRequest, RunResult
 from training.run.result import write_result
 from training.run.stop_signals import StopWish, stop_signals
-from training.run.streams import Streams, open_streams
+from training.run.streams import Streams
 from training.run.weight_average import WeightAverage
-from training.synthetic.run import drawn_pairs
-from training.synthetic.smoke import make_smoke_pairs
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunRequest:
-    """What a person asks for."""
-
-    config: RunConfig
-    out: Path
-    pairs: Path | None = None
-    """None: the recipe draws its own videos."""
-
-    val: Path | None = None
-    """None: the rows of `pairs` whose split is val."""
-
-    resume: bool = False
-    max_steps: int | None = None
-    """End after so many steps; the schedule ends there too."""
-
-    device: str = "auto"
-
-    caption_from: str | None = None
-    """A column of the list to learn from, such as `label`; the recipe adapt alone."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunResult:
-    """How a run ended."""
-
-    bundle: Path | None
-    """None where it was stopped before its end."""
-
-    step: int
-    figures: dict[str, Any]
-    """The last line of metrics; of a finished run with the figures of what the bundle holds."""
-
-    interrupted: bool
-    """Whether Ctrl-C stopped it."""
 
 
 def run_training(
@@ -126,12 +86,28 @@ class _Run:
         self._started = time.time()
 
     def go(self, command: str) -> RunResult:
-        pairs = self._read_pairs()
+        source = self._request.pair_source()
+        with first_alone(self._processes):
+            pairs = source.read(on_message=self._say)
         order = self._order(pairs)
-        built = build_model(self._config.model, seed=self._config.seed, on_message=self._say)
+        built = build_model(
+            self._config.model,
+            seed=self._config.seed,
+            tokenizer=self._request.tokenizer,
+            on_message=self._say,
+        )
         plan = self._plan(order)
         objective = self._objective(built, pairs)
-        with closing(self._streams(pairs, built, order)) as streams:
+        with first_alone(self._processes):  # it computes what the others then find in the cache
+            opened = source.open(
+                pairs,
+                built,
+                config=self._config,
+                order=order,
+                device=self._device,
+                on_message=self._say,
+            )
+        with closing(opened) as streams:
             state = self._state(built, objective)
             checkpoints = CheckpointFolder(
                 self._folder.checkpoints,
@@ -186,22 +162,6 @@ class _Run:
             f"memory at most {megabytes(memory['peak_bytes'])}, "
             f"expected {megabytes(memory['expected_bytes'])}"
         )
-
-    def _read_pairs(self) -> RunPairs:
-        source = self._request.pairs
-        if source is None and self._config.recipe == "synthetic":
-            return drawn_pairs()
-        if source is None:
-            if self._config.recipe != "smoke":
-                raise InputError(
-                    f"the recipe {self._config.recipe} learns from your videos: name their list "
-                    "with --pairs"
-                )
-            source = self._folder.folder / "videos" / "pairs.jsonl"
-            if self._processes.first:
-                make_smoke_pairs(source.parent)
-            wait_for_all()
-        return read_run_pairs(source, self._request.val, on_message=self._say)
 
     def _order(self, pairs: RunPairs) -> BatchOrder:
         size, world = self._config.data.batch_size, self._processes.world_size
@@ -301,17 +261,6 @@ class _Run:
             chance_loss=state.objective.chance_loss,
             judged_from_step=round(epochs * plan.steps_per_epoch),
         )
-
-    def _streams(self, pairs: RunPairs, built: RunModel, order: BatchOrder) -> Streams:
-        """The first process computes what the others then find in the cache."""
-        if not self._processes.first:
-            wait_for_all()
-        streams = open_streams(
-            pairs, built, config=self._config, order=order, device=self._device, say=self._say
-        )
-        if self._processes.first:
-            wait_for_all()
-        return streams
 
     def _write(self, record: dict[str, Any]) -> None:
         if self._processes.first:

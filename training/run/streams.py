@@ -17,8 +17,6 @@ from training.method.schedule import stage
 from training.run.model import RunModel
 from training.run.pairs import RunPairs
 from training.run.recall import ClipJudge, FeatureJudge, Judge
-from training.synthetic.films import SyntheticPairs
-from training.synthetic.run import DrawnPairs, SyntheticJudge
 
 SCALE = "video_tower.scale.mean_F"
 """A weight that is measured, not learned."""
@@ -54,9 +52,6 @@ def open_streams(
     Raises:
         InputError: the settings contradict each other, or too few pairs can be read.
     """
-    if isinstance(pairs, DrawnPairs):
-        judge = SyntheticJudge(built.processor, seed=config.seed)
-        return Streams(SyntheticPairs(built.processor, order), judge)
     if not config.model.features:
         if SCALE in built.new_weights:
             raise InputError(

@@ -3,28 +3,49 @@
 Axes: V videos, D shared space.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cpd_model.processor import CPDProcessor
+from training.config import RunConfig
+from training.data.batch import BatchOrder
 from training.data.pair import Pair
 from training.method.towers import PairTowers
+from training.run.model import RunModel
 from training.run.pairs import RunPairs, pairs_fingerprint
 from training.run.recall import CHUNK, TextJudge
+from training.run.streams import Streams
 from training.synthetic.evaluate import held_back_clips
-from training.synthetic.films import Scene, held_out_scenes, training_scenes
+from training.synthetic.films import Scene, SyntheticPairs, held_out_scenes, training_scenes
 
 
-class DrawnPairs(RunPairs):
-    """Pairs whose videos are drawn when they are needed, and are files nowhere."""
+class DrawnPairs:
+    """A PairSource whose videos are drawn when they are needed, and are files nowhere."""
+
+    def read(self, *, on_message: Callable[[str], None]) -> RunPairs:
+        return drawn_pairs()
+
+    def open(
+        self,
+        pairs: RunPairs,
+        built: RunModel,
+        *,
+        config: RunConfig,
+        order: BatchOrder,
+        device: str,
+        on_message: Callable[[str], None],
+    ) -> Streams:
+        judge = SyntheticJudge(built.processor, seed=config.seed)
+        return Streams(SyntheticPairs(built.processor, order), judge)
 
 
-def drawn_pairs() -> DrawnPairs:
+def drawn_pairs() -> RunPairs:
     """The training scenes, judged by those held out."""
     train, val = _pairs(training_scenes(), "train"), _pairs(held_out_scenes(), "val")
-    return DrawnPairs("moving shapes", train, val, pairs_fingerprint([*train, *val]))
+    return RunPairs("moving shapes", train, val, pairs_fingerprint([*train, *val]))
 
 
 class SyntheticJudge(TextJudge):

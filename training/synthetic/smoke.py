@@ -4,16 +4,32 @@ Axes: T frames, H height, W width.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from training.run.pairs import RunPairs
+from training.run.source import ListedPairs
 
 _COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 _WAYS = {"right": (0, 4), "left": (0, -4), "down": (4, 0), "up": (-4, 0)}
 _PIXELS = 48
 _SQUARE = 14
 _NUM_FRAMES = 6
+
+
+class SmokePairs(ListedPairs):
+    """A PairSource whose videos are drawn into their folder when they are first read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "pairs.jsonl")
+
+    def read(self, *, on_message: Callable[[str], None]) -> RunPairs:
+        if not self.source.is_file():
+            make_smoke_pairs(self.source.parent)
+        return super().read(on_message=on_message)
 
 
 def make_smoke_pairs(folder: Path) -> Path:

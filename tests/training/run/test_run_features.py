@@ -10,7 +10,8 @@ from cpd_model.errors import InputError
 from cpd_model.testing import tiny_bundle
 from training.config import Curriculum, DataChoice, LossChoice, ModelChoice, OptimizerChoice
 from training.config import RunConfig as Config
-from training.run.run import RunRequest, run_training
+from training.run.request import RunRequest
+from training.run.run import run_training
 from training.synthetic.smoke import make_smoke_pairs
 
 

@@ -11,6 +11,7 @@ from cpd_model.processor import CPDProcessor
 from index.video.media import read_media_clip
 from training.data.batch import BatchOrder
 from training.data.pairs import read_pairs
+from training.recipes import own_tokenizer
 from training.run.model import build_model
 from training.synthetic.evaluate import evaluate_synthetic
 from training.synthetic.files import write_synthetic
@@ -280,7 +281,7 @@ def test_the_judge_of_a_run_asks_about_held_out_scenes():
 
 def test_the_recipe_has_a_model_and_words_of_its_own():
     config = synthetic()
-    built = build_model(config.model, seed=0)
+    built = build_model(config.model, seed=0, tokenizer=own_tokenizer(config.model.preset))
 
     ids_BL, mask_BL = built.processor.texts([scene.caption for scene in all_scenes()])
     spec = built.processor.clip_spec
