@@ -22,7 +22,7 @@ from cpd_model.encoder import FrameEncoder, Vectors
 from cpd_model.encoders.cpd_encoder import make_encoder
 from cpd_model.loading import find_model
 from cpd_model.zero_shot import read_class_names, spoken_label
-from training.adapt.adapt import Adaptation
+from training.adapt.adaptation import Adaptation
 from training.adapt.folds import plan_trials
 from training.adapt.pairs import AdaptPairs, caption_kinds
 from training.config import DataChoice, RunConfig

@@ -1,19 +1,17 @@
 """The end of an adaptation: the chosen blend as a bundle with its card, or the start as it was."""
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cpd_model.bundles.bundle import save_bundle
+from training.adapt.adaptation import Adaptation
 from training.adapt.folds import num_judges
 from training.run.folder import RunFolder
 from training.run.model_card import model_card
 
-if TYPE_CHECKING:
-    from training.adapt.adapt import Adaptation
-
 
 def write_adapted(
-    adaptation: "Adaptation", *, folder: RunFolder, record: dict[str, Any]
+    adaptation: Adaptation, *, folder: RunFolder, record: dict[str, Any]
 ) -> dict[str, Any]:
     """Write DIR/bundle and settle run.json; returns the figures before and after."""
     course = adaptation.course

@@ -18,7 +18,8 @@ from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle, tiny_tokenizer
 from tests.training.media import write_pairs
 from tests.training.run_listener import RememberingListener
-from training.adapt.adapt import Adaptation, run_adaptation
+from training.adapt.adapt import run_adaptation
+from training.adapt.adaptation import Adaptation
 from training.adapt.blend import WeightBlend
 from training.adapt.course import Candidate, Choice
 from training.adapt.folds import (
@@ -42,7 +43,7 @@ from training.adapt.pairs import (
 from training.data.pair import Pair
 from training.data.pairs import read_pairs
 from training.recipes import adapt
-from training.run.run import RunRequest
+from training.run.request import RunRequest
 from training.run.settings import apply_settings
 
 
