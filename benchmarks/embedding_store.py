@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from rig.results import markdown_table, record
 
 from index.catalog.records import LibrarySettings
+from index.file_version import FileVersion
 from index.library.library import Library
 from index.library.writer import LibraryWriter
 from index.segments import Segment
-from index.video.file import VideoFacts
+from index.video.facts import VideoFacts
 
 EMBED_DIM = 384
 SEGMENTS_A_VIDEO = 50
@@ -318,10 +319,9 @@ def _fill(writer: LibraryWriter, num_videos: int) -> None:
     segments = [Segment(2.0 * i, 2.0 * i + 4) for i in range(SEGMENTS_A_VIDEO)]
     for i in range(num_videos):
         writer.put_video(
-            path=f"/videos/{i}.mp4",
-            size_bytes=1,
-            mtime_ns=1,
-            content_hash=f"{i:064x}",
+            FileVersion(
+                path=Path(f"/videos/{i}.mp4"), size_bytes=1, mtime_ns=1, content_hash=f"{i:064x}"
+            ),
             facts=FACTS,
             segments=segments,
             embeddings_SD=_unit_rows(SEGMENTS_A_VIDEO, seed=i),

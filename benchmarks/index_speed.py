@@ -41,7 +41,9 @@ from rig.results import markdown_table, public_name, record, usable_cores
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.encoder import Encoder, FrameEncoder, Frames
 from index.decoding.pool import DecodePool
-from index.ingest.embed import Bounds, EmbeddedVideo, FailedEmbedding, embed_videos
+from index.ingest.embed import embed_videos
+from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding
+from index.ingest.pipeline import Bounds
 from index.segments import SamplingPlan, plan_sampling
 
 T = TypeVar("T")

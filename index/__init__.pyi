@@ -1,12 +1,13 @@
 from .catalog.records import LibrarySettings as LibrarySettings
 from .catalog.records import LibraryStatus as LibraryStatus
 from .decoding.pool import DecodePool as DecodePool
-from .ingest.embed import Bounds as Bounds
+from .file_version import FileVersion as FileVersion
 from .ingest.embed import embed_videos as embed_videos
 from .ingest.files import find_videos as find_videos
 from .ingest.outcomes import EmbeddedVideo as EmbeddedVideo
 from .ingest.outcomes import FailedEmbedding as FailedEmbedding
 from .ingest.outcomes import KnownVideo as KnownVideo
+from .ingest.pipeline import Bounds as Bounds
 from .label import LabelledVideo as LabelledVideo
 from .label import label_video as label_video
 from .library.add import AddReport as AddReport
@@ -17,4 +18,4 @@ from .library.opening import open_for_search as open_for_search
 from .search.moments import Hit as Hit
 from .segments import Segment as Segment
 from .segments import plan_sampling as plan_sampling
-from .video.file import VideoFacts as VideoFacts
+from .video.facts import VideoFacts as VideoFacts

@@ -20,8 +20,10 @@ from cpd_model.zero_shot import (
     video_probabilities,
 )
 from index.errors import VideoError
-from index.ingest.embed import Decoder, EmbeddedVideo, embed_videos
+from index.ingest.embed import embed_videos
 from index.ingest.files import printable
+from index.ingest.outcomes import EmbeddedVideo
+from index.ingest.pipeline import Decoder
 from index.segments import Segment
 
 

@@ -9,7 +9,7 @@ from cpd_model.encoder import Encoder
 from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
 from index.catalog.records import LibrarySettings
 from index.errors import VideoError
-from index.ingest.embed import Decoder
+from index.ingest.pipeline import Decoder
 from index.label import (
     LabelledSegment,
     LabelledVideo,
@@ -24,7 +24,7 @@ from service.engine import Classification, LabelOrder
 from service.errors import OverloadedError, UploadTooLargeError
 
 if TYPE_CHECKING:
-    from index.video.file import VideoFacts
+    from index.video.facts import VideoFacts
 
 
 class ProbingDecoder(Decoder, Protocol):
@@ -52,9 +52,9 @@ def label_stored(
         raise OverloadedError(f"video {video_id} is being indexed again; try again in a moment")
     labels_LD = label_matrix(encoder, order.labels, order.templates or ACTION_TEMPLATES)
     labelled = score_labels(
-        Path(video.path), order.labels, labels_LD, segments, embeddings_SD, encoder=encoder
+        video.path, order.labels, labels_LD, segments, embeddings_SD, encoder=encoder
     )
-    return _classification(labelled, order, path=video.path, video_id=video_id)
+    return _classification(labelled, order, path=str(video.path), video_id=video_id)
 
 
 def label_upload(

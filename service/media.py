@@ -36,7 +36,7 @@ CONTENT_TYPES: Mapping[str, str] = {
 NOT_MODIFIED = 304
 
 
-def content_type_of(path: str) -> str:
+def content_type_of(path: PurePath | str) -> str:
     """Content type of a video file, by its suffix; browsers are told not to guess."""
     return CONTENT_TYPES.get(PurePath(path).suffix.lower(), "application/octet-stream")
 

@@ -51,15 +51,14 @@ class MediaStore:
 
     def original(self, video: VideoRow) -> MediaFile:
         """The file itself."""
-        path = Path(video.path)
-        return MediaFile(path, content_type_of(video.path), printable(path.name))
+        return MediaFile(video.path, content_type_of(video.path), printable(video.path.name))
 
     async def thumbnail(self, video: VideoRow, *, at_seconds: float) -> MediaFile:
         """A JPEG of the frame nearest to a time."""
         step = round(min(at_seconds, video.duration_seconds) / TIME_STEP_SECONDS)
         key = f"thumbnail {video.video_id} {video.content_hash} {step}"
         path = await self._derived(
-            key, ".jpg", video, lambda: self._decoder.read_jpeg(Path(video.path), step / 10)
+            key, ".jpg", video, lambda: self._decoder.read_jpeg(video.path, step / 10)
         )
         return MediaFile(path, "image/jpeg", f"{_stem(video)}.jpg")
 
@@ -83,7 +82,7 @@ class MediaStore:
             key,
             ".mp4",
             video,
-            lambda: self._decoder.read_preview(Path(video.path), start_seconds, stop_seconds),
+            lambda: self._decoder.read_preview(video.path, start_seconds, stop_seconds),
         )
         return MediaFile(path, "video/mp4", f"{_stem(video)}.mp4")
 
@@ -106,9 +105,9 @@ class MediaStore:
         try:
             return await _awaited(decode())
         except VideoError as error:
-            if not await asyncio.to_thread(Path(video.path).is_file):
+            if not await asyncio.to_thread(video.path.is_file):
                 raise MediaGoneError(
-                    f"the file {printable(Path(video.path).name)} is no longer there; "
+                    f"the file {printable(video.path.name)} is no longer there; "
                     f"run `cpd index add` again"
                 ) from error
             raise
@@ -149,4 +148,4 @@ def _awaited(future: Future[bytes]) -> Awaitable[bytes]:
 
 
 def _stem(video: VideoRow) -> str:
-    return printable(Path(video.path).stem)
+    return printable(video.path.stem)

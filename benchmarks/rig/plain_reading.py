@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cpd_model.encoder import ClipSpec, Frames
-from index.video.file import VideoFacts, probe, read_frames
+from index.video.facts import VideoFacts
+from index.video.file import probe, read_frames
 
 
 def facts_of(path: Path) -> VideoFacts:

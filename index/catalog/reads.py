@@ -6,6 +6,7 @@ Axes: N segments, S segments of one video, D dimensions.
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from cpd_model.encoder import Vectors
-from index.catalog.records import FailedVideo, KnownFile, SegmentRow, VideoRow
+from index.catalog.records import FailedVideo, KnownFile, NamedVideo, SegmentRow, VideoRow
 from index.catalog.tables import (
     EmbeddingRecord,
     SegmentRecord,
@@ -22,6 +23,7 @@ from index.catalog.tables import (
     VideoRecord,
 )
 from index.errors import LibraryCorruptError, UnknownVideoError
+from index.file_version import FileVersion
 
 STORED_DTYPE = np.dtype("<f2")
 """Embeddings at rest: half the bytes, and a cosine changes by less than 0.001."""
@@ -75,9 +77,9 @@ class SnapshotFacts(NamedTuple):
     checksum: str
 
 
-def fold_path(path: str) -> str:
+def fold_path(path: Path | str) -> str:
     """The form that `path_contains` compares: case and spelling of accents evened out."""
-    readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    readable = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return unicodedata.normalize("NFC", readable).casefold()
 
 
@@ -89,7 +91,7 @@ def count_all(connection: Connection) -> Counts:
             func.count().filter(indexed),
             func.count().filter(~indexed),
             func.coalesce(func.sum(VideoRecord.num_segments), 0),
-            func.sum(VideoRecord.duration_seconds),
+            func.sum(VideoRecord.__table__.c.duration_seconds),
         ).select_from(VideoRecord)
     ).one()
     videos, failed, segments, seconds = row
@@ -125,15 +127,13 @@ def videos_by_hash(connection: Connection, content_hash: str) -> list[VideoRow]:
     return [_video_row(row) for row in connection.execute(query.order_by(VideoRecord.number))]
 
 
-def unchanged_video(
-    connection: Connection, *, path: str, size_bytes: int, mtime_ns: int
-) -> str | None:
+def unchanged_video(connection: Connection, file: FileVersion) -> str | None:
     """The id of the indexed video at this path if size and time still are what they were."""
-    asked = {"path": path, "size_bytes": size_bytes, "mtime_ns": mtime_ns}
+    asked = {"path": file.path, "size_bytes": file.size_bytes, "mtime_ns": file.mtime_ns}
     return connection.execute(_UNCHANGED, asked).scalar()
 
 
-def file_at(connection: Connection, path: str) -> KnownFile | None:
+def file_at(connection: Connection, path: Path) -> KnownFile | None:
     """What the catalog has at a path, an indexed video or a failure; None when nothing."""
     row = connection.execute(
         select(VideoRecord.video_id, VideoRecord.state).where(VideoRecord.path == path)
@@ -252,14 +252,14 @@ def changed_after(connection: Connection, generation: int) -> bool:
     return bool(connection.execute(select(added.exists() | removed.exists())).scalar())
 
 
-def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """Video number -> (video_id, path) of those that exist."""
+def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, NamedVideo]:
+    """The names of the videos of these numbers that exist, by number."""
     rows = connection.execute(
         select(VideoRecord.number, VideoRecord.video_id, VideoRecord.path).where(
             VideoRecord.number.in_(set(video_numbers))
         )
     )
-    return {row.number: (row.video_id, row.path) for row in rows}
+    return {row.number: NamedVideo(row.video_id, row.path) for row in rows}
 
 
 def published_snapshots(connection: Connection) -> list[SnapshotFacts]:

@@ -4,7 +4,11 @@ Axes: S segments of one video.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
+
+from index.file_version import FileVersion
+from index.video.facts import VideoFacts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,33 +38,19 @@ class LibrarySettings:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VideoRow:
-    """One indexed video."""
+@dataclass(frozen=True, kw_only=True)
+class VideoRow(FileVersion, VideoFacts):
+    """One indexed video: the file as it was indexed, its facts, and what the library adds.
+
+    `path` is absolute and free of symbolic links.
+    """
 
     video_id: str
     """32 hex digits; stays when the file moves or its content changes."""
 
-    path: str
-    """Absolute; bytes that are no UTF-8 are surrogate escapes, as `os.fsdecode` makes them."""
-
-    size_bytes: int
-    mtime_ns: int
     content_hash: str
     """SHA-256 of the file, 64 hex digits."""
 
-    duration_seconds: float
-    fps: float
-    width: int
-    """As displayed, in pixels."""
-
-    height: int
-    rotation_degrees: int
-    sample_aspect_ratio: float
-    codec: str
-    container: str
-    num_frames: int
-    has_audio: bool
     num_segments: int
     added_at: float
     """Seconds since 1970, when the file was first seen."""
@@ -77,6 +67,13 @@ class SegmentRow(NamedTuple):
     stop_seconds: float
 
 
+class NamedVideo(NamedTuple):
+    """How a video is called outside the catalog."""
+
+    video_id: str
+    path: Path
+
+
 class KnownFile(NamedTuple):
     """What a library has at a path."""
 
@@ -86,18 +83,12 @@ class KnownFile(NamedTuple):
     """False for a file that failed."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailedVideo:
-    """A file that could not be indexed."""
+@dataclass(frozen=True, kw_only=True)
+class FailedVideo(FileVersion):
+    """A file that could not be indexed, as it was when it failed."""
 
     video_id: str
-    path: str
     reason: str
-    size_bytes: int
-    mtime_ns: int
-    content_hash: str | None
-    """None when not even its bytes could be read."""
-
     failed_at: float
     """Seconds since 1970."""
 

@@ -13,6 +13,8 @@ Every row that a reader loads carries the generation that wrote it, so that what
 reader's own generation can be asked for.
 """
 
+from pathlib import Path
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -20,15 +22,17 @@ from sqlalchemy import (
     ForeignKey,
     LargeBinary,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from index.video.facts import FACT_NAMES, VideoFacts
 
 SCHEMA_REVISION = "0001"
 """The newest migration; a test holds it equal to the newest one in `migrations/versions`."""
 
 
-class PathBytes(TypeDecorator[str]):
-    """A path as the file system's bytes, a str with surrogate escapes in Python.
+class PathBytes(TypeDecorator[Path]):
+    """A path as the file system's bytes; in Python a Path, with surrogate escapes.
 
     A file name on Linux is bytes, not always UTF-8, and SQLite's TEXT must be UTF-8: a BLOB keeps
     every name exactly. `CAST(path AS TEXT)` shows it in the sqlite3 shell.
@@ -37,13 +41,13 @@ class PathBytes(TypeDecorator[str]):
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+    def process_bind_param(self, value: Path | None, dialect: Dialect) -> bytes | None:
         """Encode as `os.fsencode` does where the file system is UTF-8."""
-        return None if value is None else value.encode("utf-8", "surrogateescape")
+        return None if value is None else str(value).encode("utf-8", "surrogateescape")
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Path | None:
         """Decode as `os.fsdecode` does where the file system is UTF-8."""
-        return None if value is None else value.decode("utf-8", "surrogateescape")
+        return None if value is None else Path(value.decode("utf-8", "surrogateescape"))
 
 
 class CatalogTable(DeclarativeBase):
@@ -82,7 +86,7 @@ class VideoRecord(CatalogTable):
 
     number: Mapped[int] = mapped_column(primary_key=True)
     video_id: Mapped[str] = mapped_column(unique=True)
-    path: Mapped[str] = mapped_column(PathBytes, unique=True)
+    path: Mapped[Path] = mapped_column(PathBytes, unique=True)
     path_folded: Mapped[str]
     """The path for `path_contains`: NFC, case folded, bytes that are no UTF-8 replaced."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -90,16 +94,8 @@ class VideoRecord(CatalogTable):
     content_hash: Mapped[str | None] = mapped_column(index=True)
     state: Mapped[str] = mapped_column(index=True)
     reason: Mapped[str | None]
-    duration_seconds: Mapped[float | None]
-    fps: Mapped[float | None]
-    width: Mapped[int | None]
-    height: Mapped[int | None]
-    rotation_degrees: Mapped[int | None]
-    sample_aspect_ratio: Mapped[float | None]
-    codec: Mapped[str | None]
-    container: Mapped[str | None]
-    num_frames: Mapped[int | None]
-    has_audio: Mapped[bool | None]
+    facts: Mapped[VideoFacts] = composite(*(mapped_column(nullable=True) for _ in FACT_NAMES))
+    """A column for each fact, of its name and type; NULL where the file failed."""
     num_segments: Mapped[int]
     added_at: Mapped[float]
     updated_at: Mapped[float]

@@ -7,7 +7,6 @@ import time
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, literal, select, update
@@ -25,35 +24,11 @@ from index.catalog.tables import (
     VideoRecord,
 )
 from index.errors import UnknownVideoError
+from index.file_version import FileVersion
+from index.video.facts import FACT_NAMES, VideoFacts
 
 if TYPE_CHECKING:
     from index.segments import Segment
-
-FACT_FIELDS = (
-    "duration_seconds",
-    "fps",
-    "width",
-    "height",
-    "rotation_degrees",
-    "sample_aspect_ratio",
-    "codec",
-    "container",
-    "num_frames",
-    "has_audio",
-)
-"""The fields of VideoFacts; NULL for a file that failed."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileStamp:
-    """The file that a row speaks of."""
-
-    path: str
-    """Absolute."""
-
-    size_bytes: int
-    mtime_ns: int
-    content_hash: str | None
 
 
 def insert_library(connection: Connection, settings: LibrarySettings) -> None:
@@ -75,15 +50,20 @@ def insert_library(connection: Connection, settings: LibrarySettings) -> None:
 
 def put_indexed(
     transaction: WriteTransaction,
-    stamp: FileStamp,
+    file: FileVersion,
     *,
-    facts: Mapping[str, Any],
+    facts: VideoFacts,
     segments: "Sequence[Segment]",
     embeddings_SD: Vectors,
 ) -> str:
     """Insert a video, or replace all that is known of the file at this path; its id."""
-    values = {**facts, "state": "indexed", "reason": None, "num_segments": len(segments)}
-    number, video_id = _upsert(transaction, stamp, values)
+    values = {
+        **{name: getattr(facts, name) for name in FACT_NAMES},
+        "state": "indexed",
+        "reason": None,
+        "num_segments": len(segments),
+    }
+    number, video_id = _upsert(transaction, file, values)
     first_id = _insert_segments(transaction, number, segments)
     vectors = embeddings_SD.astype(STORED_DTYPE).tobytes()
     row = {
@@ -97,14 +77,14 @@ def put_indexed(
     return video_id
 
 
-def put_failed(transaction: WriteTransaction, stamp: FileStamp, *, reason: str) -> str:
+def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str) -> str:
     """Record why the file at this path cannot be indexed, and remove what it was before."""
-    no_facts = dict.fromkeys(FACT_FIELDS)
+    no_facts = dict.fromkeys(FACT_NAMES)
     values = {**no_facts, "state": "failed", "reason": reason, "num_segments": 0}
-    return _upsert(transaction, stamp, values)[1]
+    return _upsert(transaction, file, values)[1]
 
 
-def move(transaction: WriteTransaction, video_id: str, stamp: FileStamp) -> None:
+def move(transaction: WriteTransaction, video_id: str, file: FileVersion) -> None:
     """Give a video another path; whatever the catalog knew at that path is removed, for it is gone.
 
     Raises:
@@ -113,7 +93,7 @@ def move(transaction: WriteTransaction, video_id: str, stamp: FileStamp) -> None
     number = _number_of(transaction.connection, video_id)
     occupant = transaction.connection.execute(
         select(VideoRecord.number).where(
-            VideoRecord.path == stamp.path, VideoRecord.number != number
+            VideoRecord.path == file.path, VideoRecord.number != number
         )
     ).scalar()
     if occupant is not None:
@@ -121,10 +101,10 @@ def move(transaction: WriteTransaction, video_id: str, stamp: FileStamp) -> None
     _update_video(
         transaction,
         number,
-        path=stamp.path,
-        path_folded=fold_path(stamp.path),
-        size_bytes=stamp.size_bytes,
-        mtime_ns=stamp.mtime_ns,
+        path=file.path,
+        path_folded=fold_path(file.path),
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
     )
 
 
@@ -167,16 +147,16 @@ def list_snapshot(connection: Connection, facts: SnapshotFacts, *, keep: int) ->
 
 
 def _upsert(
-    transaction: WriteTransaction, stamp: FileStamp, values: Mapping[str, Any]
+    transaction: WriteTransaction, file: FileVersion, values: Mapping[str, Any]
 ) -> tuple[int, str]:
     connection = transaction.connection
     known = connection.execute(
-        select(VideoRecord.number, VideoRecord.video_id).where(VideoRecord.path == stamp.path)
+        select(VideoRecord.number, VideoRecord.video_id).where(VideoRecord.path == file.path)
     ).one_or_none()
     file_values = {
-        "size_bytes": stamp.size_bytes,
-        "mtime_ns": stamp.mtime_ns,
-        "content_hash": stamp.content_hash,
+        "size_bytes": file.size_bytes,
+        "mtime_ns": file.mtime_ns,
+        "content_hash": file.content_hash,
     }
     if known is not None:
         _bury_segments(transaction, known.number)
@@ -185,8 +165,8 @@ def _upsert(
     video_id, now = uuid.uuid4().hex, time.time()
     row = {
         "video_id": video_id,
-        "path": stamp.path,
-        "path_folded": fold_path(stamp.path),
+        "path": file.path,
+        "path_folded": fold_path(file.path),
         "added_at": now,
         "updated_at": now,
         "generation": transaction.generation,

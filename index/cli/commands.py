@@ -207,7 +207,7 @@ def search(
         query_D = encoder.encode_text([words])[0]
         hits = opened.search(query_D, fingerprint=encoder.fingerprint, limit=limit, merge=merge)
     if as_json:
-        found = [hit._asdict() for hit in hits]
+        found = [hit.as_json() for hit in hits]
         _print_json({"query": query, "model": encoder.name, "hits": found})
     else:
         print_hits(hits)

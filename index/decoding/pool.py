@@ -38,7 +38,8 @@ from index.decoding.worker import (
     start_worker,
 )
 from index.errors import VideoCrashError, VideoTimeoutError
-from index.video.file import VideoFacts, probe, read_frames, read_jpeg, read_preview
+from index.video.facts import VideoFacts
+from index.video.file import probe, read_frames, read_jpeg, read_preview
 
 P = ParamSpec("P")
 R = TypeVar("R")

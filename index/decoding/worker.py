@@ -21,7 +21,8 @@ import numpy as np
 
 from cpd_model.encoder import Frames
 from index.errors import VideoError, VideoMemoryError
-from index.video.file import VideoFacts, probe
+from index.video.facts import VideoFacts
+from index.video.file import probe
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,19 +12,8 @@ from pathlib import Path
 from typing import overload
 
 from cpd_model.encoder import Encoder
-from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, FileVersion, KnownVideo, Outcome
+from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, Outcome
 from index.ingest.pipeline import Bounds, Decoder, Pipeline
-
-__all__ = [
-    "Bounds",
-    "Decoder",
-    "EmbeddedVideo",
-    "FailedEmbedding",
-    "FileVersion",
-    "KnownVideo",
-    "Outcome",
-    "embed_videos",
-]
 
 
 @overload

@@ -3,51 +3,55 @@
 Axes: S segments, D dimensions of the embedding.
 """
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cpd_model.encoder import Vectors
+from index.file_version import FileVersion
 from index.segments import Segment
-
-if TYPE_CHECKING:
-    from index.video.file import VideoFacts
+from index.video.facts import VideoFacts
 
 CHANGED = "it changed while it was read; run again"
 """The reason of a file that somebody was still writing."""
 
 
-class FileVersion(NamedTuple):
-    """What tells, without reading a file, whether it is still the same."""
-
-    size_bytes: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> "FileVersion":
-        """Raises OSError: the file is not there, or not ours to see."""
-        facts = os.stat(path)
-        return cls(facts.st_size, facts.st_mtime_ns)
-
-
 class EmbeddedVideo(NamedTuple):
     """A video, whole: one unit vector for each of its segments."""
 
-    path: Path
-    version: FileVersion
-    content_hash: str
-    facts: "VideoFacts"
-    segments: list[Segment]
+    file: FileVersion
+    facts: VideoFacts
+    segments: Sequence[Segment]
     embeddings_SD: Vectors
+
+    @property
+    def path(self) -> Path:
+        """Where the file stands."""
+        return self.file.path
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the file's bytes, 64 hex digits."""
+        assert self.file.content_hash is not None
+        return self.file.content_hash
 
 
 class KnownVideo(NamedTuple):
     """A file whose content `known` said it has: nothing was decoded."""
 
-    path: Path
-    version: FileVersion
-    content_hash: str
-    facts: "VideoFacts"
+    file: FileVersion
+    facts: VideoFacts
+
+    @property
+    def path(self) -> Path:
+        """Where the file stands."""
+        return self.file.path
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the file's bytes, 64 hex digits."""
+        assert self.file.content_hash is not None
+        return self.file.content_hash
 
 
 class FailedEmbedding(NamedTuple):
@@ -55,9 +59,8 @@ class FailedEmbedding(NamedTuple):
 
     path: Path
     reason: str
-    version: FileVersion | None
+    file: FileVersion | None
     """None when the file itself is out of reach."""
-    content_hash: str | None
     is_video: bool
     """False when the content is no video at all, so that there was nothing to embed."""
 

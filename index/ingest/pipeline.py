@@ -7,7 +7,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -15,12 +15,12 @@ import numpy as np
 
 from cpd_model.encoder import ClipSpec, Encoder, FrameEncoder, Frames, Vectors
 from index.errors import NotAVideoError, VideoError
+from index.file_version import FileVersion
 from index.ingest.encode_queue import Encoded, EncodeQueue
 from index.ingest.outcomes import (
     CHANGED,
     EmbeddedVideo,
     FailedEmbedding,
-    FileVersion,
     KnownVideo,
     Outcome,
 )
@@ -29,7 +29,7 @@ from index.segments import Segment, plan_sampling
 
 if TYPE_CHECKING:
     from index.decoding.worker import HashedFacts
-    from index.video.file import VideoFacts
+    from index.video.facts import VideoFacts
 
 _TASK_PIXELS = 4e9
 """Pixels that one decode task should pass through: about 15 s of one core, and 64 s of 1080p30."""
@@ -83,9 +83,7 @@ class Bounds:
 class _Video:
     """A video under way."""
 
-    path: Path
-    version: FileVersion
-    content_hash: str | None = None
+    file: FileVersion
     facts: "VideoFacts | None" = None
     segments: list[Segment] = field(default_factory=list)
     to_decode: deque[DecodeTask] = field(default_factory=deque)
@@ -188,7 +186,7 @@ class Pipeline:
             task = video.to_decode.popleft()
             self._bytes_in_flight += num_bytes
             future = self._decoder.read_frames(
-                video.path, task.times_N.tolist(), self._encoder.clip_spec
+                video.file.path, task.times_N.tolist(), self._encoder.clip_spec
             )
             video.running.add(future)
             self._running.add(future)
@@ -205,10 +203,10 @@ class Pipeline:
         if path is None:
             return False
         try:
-            video = _Video(path, FileVersion.of(path))
+            video = _Video(FileVersion.of(path))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self._ready.append(FailedEmbedding(path, reason, None, None, is_video=True))
+            self._ready.append(FailedEmbedding(path, reason, None, is_video=True))
             return True
         self._open[video] = None
         future = self._decoder.hash_and_probe(path)
@@ -224,11 +222,12 @@ class Pipeline:
             return
         video, future = event
         try:
-            video.content_hash, video.facts = future.result()
+            content_hash, video.facts = future.result()
         except VideoError as error:
             self._fail(video, error.reason, is_video=_should_be_video(error))
             return
-        if self._known(video.path, video.content_hash):
+        video.file = replace(video.file, content_hash=content_hash)
+        if self._known(video.file.path, content_hash):
             self._finish(video)
         else:
             self._plan(video, video.facts)
@@ -305,21 +304,17 @@ class Pipeline:
     # -- the end of a video --------------------------------------------------------------------
 
     def _finish(self, video: _Video) -> None:
-        assert video.content_hash is not None
         assert video.facts is not None
-        try:
-            unchanged = FileVersion.of(video.path) == video.version
-        except OSError:
-            unchanged = False
-        if not unchanged:
+        if not video.file.is_current():
             self._fail(video, CHANGED)
             return
         del self._open[video]
-        about = (video.path, video.version, video.content_hash, video.facts)
         if video.embeddings_SD is None:
-            self._ready.append(KnownVideo(*about))
+            self._ready.append(KnownVideo(video.file, video.facts))
         else:
-            self._ready.append(EmbeddedVideo(*about, video.segments, video.embeddings_SD))
+            self._ready.append(
+                EmbeddedVideo(video.file, video.facts, video.segments, video.embeddings_SD)
+            )
 
     def _fail(self, video: _Video, reason: str, *, is_video: bool = True) -> None:
         del self._open[video]
@@ -327,9 +322,7 @@ class Pipeline:
             self._bytes_in_flight -= self._bytes_of(task)
         for future in video.running:
             future.cancel()
-        self._ready.append(
-            FailedEmbedding(video.path, reason, video.version, video.content_hash, is_video)
-        )
+        self._ready.append(FailedEmbedding(video.file.path, reason, video.file, is_video))
 
     def _bytes_of(self, task: DecodeTask) -> int:
         return len(task.times_N) * self._frame_bytes

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpd_model.encoder import Encoder
-from index.ingest.embed import Bounds, Decoder, embed_videos
+from index.file_version import FileVersion
+from index.ingest.embed import embed_videos
 from index.ingest.events import AddListener, FileEnd, SilentListener
 from index.ingest.files import FoundFiles, find_videos
-from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, FileVersion, KnownVideo, Outcome
+from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
+from index.ingest.pipeline import Bounds, Decoder
 from index.segments import Segment
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 class Failure(NamedTuple):
     """A file or folder that could not be indexed, and why."""
 
-    path: str
+    path: Path
     reason: str
 
 
@@ -73,7 +75,7 @@ class AddReport:
             "ignored": self.ignored,
             "segments": self.segments,
             "seconds": round(self.seconds, 3),
-            "failures": [failure._asdict() for failure in self.failures],
+            "failures": [{"path": str(path), "reason": reason} for path, reason in self.failures],
         }
 
 
@@ -156,7 +158,7 @@ class _Tally:
         self.listener.file_ended(how)
 
     def failed(self, path: Path, reason: str) -> None:
-        self.failures.append(Failure(str(path), reason))
+        self.failures.append(Failure(path, reason))
         self.ended("failed")
 
     def report(self) -> AddReport:
@@ -168,7 +170,7 @@ class _Tally:
             ignored=self.ends.get("ignored", 0),
             segments=self.num_segments,
             seconds=time.monotonic() - self.started,
-            failures=sorted(self.failures),
+            failures=sorted(self.failures, key=lambda failure: (str(failure.path), failure.reason)),
         )
 
 
@@ -184,8 +186,7 @@ class _Adding:
         """The paths whose size or time is not what the library knows."""
         for path in paths:
             with contextlib.suppress(OSError):  # embed_videos reports it
-                size_bytes, mtime_ns = FileVersion.of(path)
-                if self._writer.find_unchanged(path, size_bytes, mtime_ns):
+                if self._writer.find_unchanged(FileVersion.of(path)):
                     self._tally.ended("unchanged")
                     continue
             yield path
@@ -210,27 +211,18 @@ class _Adding:
                 self._writer.remove_video(stored.video_id)
             self._tally.ended("ignored")
             return
-        if failed.version is not None:
-            self._writer.put_failure(
-                path=failed.path,
-                size_bytes=failed.version.size_bytes,
-                mtime_ns=failed.version.mtime_ns,
-                content_hash=failed.content_hash,
-                reason=failed.reason,
-            )
+        if failed.file is not None:
+            self._writer.put_failure(failed.file, reason=failed.reason)
         self._tally.failed(failed.path, failed.reason)
 
     def _take_known(self, known: KnownVideo, rows: "list[VideoRow]") -> None:
-        size_bytes, mtime_ns = known.version
-        here = next((row for row in rows if row.path == str(known.path)), None)
+        here = next((row for row in rows if row.path == known.path), None)
         gone = next((row for row in rows if not os.path.lexists(row.path)), None)
         if here is not None:
-            self._writer.touch_video(here.video_id, mtime_ns=mtime_ns)
+            self._writer.touch_video(here.video_id, mtime_ns=known.file.mtime_ns)
             self._tally.ended("unchanged")
         elif gone is not None:
-            self._writer.move_video(
-                gone.video_id, path=known.path, size_bytes=size_bytes, mtime_ns=mtime_ns
-            )
+            self._writer.move_video(gone.video_id, known.file)
             self._tally.ended("updated")
         else:
             source = rows[0].video_id
@@ -238,15 +230,14 @@ class _Adding:
                 Segment(row.start_seconds, row.stop_seconds)
                 for row in self._library.segments(source)
             ]
-            self._put(EmbeddedVideo(*known, segments, self._library.embeddings(source)))
+            self._put(
+                EmbeddedVideo(known.file, known.facts, segments, self._library.embeddings(source))
+            )
 
     def _put(self, video: EmbeddedVideo) -> None:
         stored = self._writer.find_at(video.path)
         self._writer.put_video(
-            path=video.path,
-            size_bytes=video.version.size_bytes,
-            mtime_ns=video.version.mtime_ns,
-            content_hash=video.content_hash,
+            video.file,
             facts=video.facts,
             segments=video.segments,
             embeddings_SD=video.embeddings_SD,

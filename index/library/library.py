@@ -24,13 +24,20 @@ from typing import Self
 from cpd_model.encoder import Vectors
 from index.catalog import reads
 from index.catalog.connection import CATALOG_NAME, Catalog
-from index.catalog.records import FailedVideo, LibrarySettings, LibraryStatus, SegmentRow, VideoRow
+from index.catalog.records import (
+    FailedVideo,
+    LibrarySettings,
+    LibraryStatus,
+    NamedVideo,
+    SegmentRow,
+    VideoRow,
+)
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import writer_lock
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
-from index.search.moments import Hit, search_view
+from index.search.moments import Hit, Window, search_view
 from index.vectors.current_view import CurrentView
 
 _MIGRATION_WAIT_SECONDS = 30
@@ -165,7 +172,7 @@ class Library:
                     continue  # another thread knows a newer generation than this transaction
                 found = search_view(view, query_D, limit=limit, merge=merge)
                 names = reads.names_of(connection, (window.video_number for window in found))
-            return [Hit(*names[window.video_number], *window[2:5], window[1]) for window in found]
+            return [_hit(window, names[window.video_number]) for window in found]
 
     def count(self) -> reads.Counts:
         """How much it holds, from the catalog alone: no vectors are loaded."""
@@ -262,6 +269,17 @@ class Library:
                 yield writer
             finally:
                 writer.end()
+
+
+def _hit(window: Window, video: NamedVideo) -> Hit:
+    return Hit(
+        video_id=video.video_id,
+        path=video.path,
+        start_seconds=window.start_seconds,
+        stop_seconds=window.stop_seconds,
+        score=window.score,
+        segment_id=window.segment_id,
+    )
 
 
 def _real_folder(folder: Path | str) -> Path:

@@ -9,6 +9,7 @@ Axes: S segments of one video, D dimensions.
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,6 @@ from index.catalog.reads import (
 )
 from index.catalog.records import KnownFile, LibrarySettings, VideoRow
 from index.catalog.writes import (
-    FACT_FIELDS,
-    FileStamp,
     list_snapshot,
     move,
     put_failed,
@@ -35,11 +34,12 @@ from index.catalog.writes import (
     remove,
     touch,
 )
+from index.file_version import FileVersion
 from index.vectors.snapshot import build_vectors, remove_snapshots, write_snapshot
 
 if TYPE_CHECKING:
     from index.segments import Segment
-    from index.video.file import VideoFacts
+    from index.video.facts import VideoFacts
 
 SNAPSHOTS_KEPT = 2
 """The newest, and the one before it for a reader that is about to load it."""
@@ -63,12 +63,10 @@ class LibraryWriter:
         """Refuse further changes: the lock is about to be given back."""
         self._ended = True
 
-    def find_unchanged(self, path: Path | str, size_bytes: int, mtime_ns: int) -> str | None:
+    def find_unchanged(self, file: FileVersion) -> str | None:
         """The id of the indexed video at this path if size and time still are what they were."""
         with self._catalog.read_transaction() as connection:
-            return unchanged_video(
-                connection, path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns
-            )
+            return unchanged_video(connection, _resolved(file))
 
     def find_by_hash(self, content_hash: str) -> list[VideoRow]:
         """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
@@ -78,15 +76,12 @@ class LibraryWriter:
     def find_at(self, path: Path | str) -> KnownFile | None:
         """What the library has at this path, an indexed video or a failure; None when nothing."""
         with self._catalog.read_transaction() as connection:
-            return file_at(connection, _absolute(path))
+            return file_at(connection, Path(os.path.realpath(path)))
 
     def put_video(
         self,
+        file: FileVersion,
         *,
-        path: Path | str,
-        size_bytes: int,
-        mtime_ns: int,
-        content_hash: str,
         facts: "VideoFacts",
         segments: "Sequence[Segment]",
         embeddings_SD: Vectors,
@@ -94,68 +89,46 @@ class LibraryWriter:
         """Insert a video, or replace all that is known of the file at this path.
 
         Args:
-            path: made absolute and free of symbolic links.
+            file: with its content hash; the path is made absolute and free of symbolic links.
             embeddings_SD: unit vectors, row i of segment i; stored as float16.
 
         Returns:
             Its video_id: a new one, or the one that the path had.
 
         Raises:
-            ValueError: the segments or embeddings are not what the library takes.
+            ValueError: the hash is missing, or the segments or embeddings are not what the library
+                takes.
             LibraryError: the disk is full; the catalog is as before.
         """
+        if file.content_hash is None:
+            raise ValueError(f"a video is stored with its content's hash, {file.path} has none")
         self._check(segments, embeddings_SD)
-        stamp = FileStamp(
-            path=_absolute(path),
-            size_bytes=size_bytes,
-            mtime_ns=mtime_ns,
-            content_hash=content_hash,
-        )
         with self._transaction() as transaction:
             return put_indexed(
                 transaction,
-                stamp,
-                facts={name: getattr(facts, name) for name in FACT_FIELDS},
+                _resolved(file),
+                facts=facts,
                 segments=segments,
                 embeddings_SD=embeddings_SD,
             )
 
-    def put_failure(
-        self,
-        *,
-        path: Path | str,
-        size_bytes: int,
-        mtime_ns: int,
-        content_hash: str | None,
-        reason: str,
-    ) -> str:
+    def put_failure(self, file: FileVersion, *, reason: str) -> str:
         """Record why the file at this path cannot be indexed; its video_id.
 
         If the path was indexed before, its segments are removed: what they showed is no longer in
         the file. The id stays, for the day when the file can be read again.
         """
-        stamp = FileStamp(
-            path=_absolute(path),
-            size_bytes=size_bytes,
-            mtime_ns=mtime_ns,
-            content_hash=content_hash,
-        )
         with self._transaction() as transaction:
-            return put_failed(transaction, stamp, reason=reason)
+            return put_failed(transaction, _resolved(file), reason=reason)
 
-    def move_video(
-        self, video_id: str, *, path: Path | str, size_bytes: int, mtime_ns: int
-    ) -> None:
+    def move_video(self, video_id: str, file: FileVersion) -> None:
         """Give a video another path; whatever else the catalog had at that path is removed.
 
         Raises:
             UnknownVideoError: there is no such video.
         """
-        stamp = FileStamp(
-            path=_absolute(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_hash=None
-        )
         with self._transaction() as transaction:
-            move(transaction, video_id, stamp)
+            move(transaction, video_id, _resolved(file))
 
     def touch_video(self, video_id: str, *, mtime_ns: int) -> None:
         """Note that the same bytes have a new modification time.
@@ -219,5 +192,6 @@ class LibraryWriter:
             raise ValueError(f"embeddings must be unit vectors, got norms from {norms_S.min()}")
 
 
-def _absolute(path: Path | str) -> str:
-    return os.path.realpath(path)
+def _resolved(file: FileVersion) -> FileVersion:
+    """The file by its absolute path without symbolic links: by this the catalog knows it."""
+    return replace(file, path=Path(os.path.realpath(file.path)))

@@ -24,7 +24,8 @@ Axes: k candidates, D dimensions.
 
 import bisect
 from collections.abc import Iterable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Hit(NamedTuple):
     """A moment, or a raw window, that fits the query."""
 
     video_id: str
-    path: str
+    path: Path
     start_seconds: float
     stop_seconds: float
     score: float
@@ -50,6 +51,10 @@ class Hit(NamedTuple):
 
     segment_id: int
     """The best window."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`: the fields by name, the path as text."""
+        return self._asdict() | {"path": str(self.path)}
 
 
 class Window(NamedTuple):

@@ -16,7 +16,6 @@ video that is damaged, encrypted or coded unlike anything FFmpeg knows.
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cpd_model.encoder import ClipSpec, Frames
+from index.video.facts import VideoFacts
 from index.video.nearest import read_nearest, scan_of
 from index.video.picture import Painter, Shape, fitted_size
 from index.video.preview import LONGEST_PREVIEW_SECONDS, PLAYABLE, write_preview
@@ -49,41 +49,6 @@ VIDEO_EXTENSIONS = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 
 OTHER_EXTENSIONS = frozenset(f".{name}" for name in _OTHER_NAMES.split())
 """Names that promise stills, sound, text, archives or data, in lower case with the dot."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VideoFacts:
-    """What a video is, from its packets and its first frame."""
-
-    duration_seconds: float
-    """From the first frame's time to the last frame's end."""
-
-    fps: float
-    """Frames a second, on average."""
-
-    width: int
-    """Pixels of the displayed picture: sample aspect ratio and rotation applied."""
-
-    height: int
-    """Pixels of the displayed picture: sample aspect ratio and rotation applied."""
-
-    rotation_degrees: int
-    """Counterclockwise turn from the stored to the displayed picture: 0, 90, 180 or 270."""
-
-    sample_aspect_ratio: float
-    """Width of a stored pixel over its height."""
-
-    codec: str
-    """FFmpeg's name of the codec: h264, mpeg4, gif ..."""
-
-    container: str
-    """FFmpeg's short name of the container: mov (MP4 too), matroska (WebM too), avi, gif ..."""
-
-    num_frames: int
-    """Displayed frames, counted."""
-
-    has_audio: bool
-    """Whether there is sound beside the pictures."""
 
 
 def looks_like_video(path: Path | str) -> bool:

@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from index.errors import VideoError
+from index.file_version import FileVersion
 from index.video.order import (
     NEVER,
     NO_TIME,
@@ -164,12 +165,12 @@ class ScanCache:
     """The last few scans of this process, so that the parts of a long video share one pass."""
 
     def __init__(self) -> None:
-        self._scans: OrderedDict[tuple[str, int, int], Scan] = OrderedDict()
+        self._scans: OrderedDict[FileVersion, Scan] = OrderedDict()
         self._lock = Lock()
 
     def scan(self, path: Path) -> Scan:
         """The scan of the file as it is now; see `scan_video`."""
-        key = _identity(path)
+        key = _version_of(path)
         with self._lock:
             if key in self._scans:
                 self._scans.move_to_end(key)
@@ -178,10 +179,10 @@ class ScanCache:
         self.replace(scan, key)
         return scan
 
-    def replace(self, scan: Scan, key: tuple[str, int, int] | None = None) -> None:
+    def replace(self, scan: Scan, key: FileVersion | None = None) -> None:
         """Keep this scan instead, after more was learned about the file."""
         with self._lock:
-            self._scans[key or _identity(scan.facts.path)] = scan
+            self._scans[key or _version_of(scan.facts.path)] = scan
             while len(self._scans) > _CACHED_SCANS:
                 self._scans.popitem(last=False)
 
@@ -327,9 +328,8 @@ def _starts(key_P: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.flatnonzero(starts_P)
 
 
-def _identity(path: Path) -> tuple[str, int, int]:
+def _version_of(path: Path) -> FileVersion:
     try:
-        status = path.stat()
+        return FileVersion.of(path.absolute())
     except OSError as error:
         raise VideoError(path, (error.strerror or str(error)).lower()) from error
-    return str(path.absolute()), status.st_size, status.st_mtime_ns

@@ -15,7 +15,7 @@ import numpy as np
 from cpd_model.encoder import ClipSpec, Frames
 from index.decoding.worker import HashedFacts
 from index.errors import VideoError
-from index.video.file import VideoFacts
+from index.video.facts import VideoFacts
 
 
 def facts_of(duration_seconds: float) -> VideoFacts:

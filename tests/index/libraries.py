@@ -7,10 +7,11 @@ import numpy as np
 
 from cpd_model.encoder import Vectors
 from index.catalog.records import LibrarySettings
+from index.file_version import FileVersion
 from index.library.library import Library
 from index.library.writer import LibraryWriter
 from index.segments import Segment
-from index.video.file import VideoFacts
+from index.video.facts import VideoFacts
 
 SETTINGS = LibrarySettings(
     model="color", fingerprint="c0" * 32, embed_dim=4, window_seconds=4, hop_seconds=2
@@ -48,6 +49,15 @@ def windows(num_segments: int) -> list[Segment]:
     return [Segment(2.0 * i, 2.0 * i + 4) for i in range(num_segments)]
 
 
+def file_version(
+    path: Path | str, *, size_bytes: int = 1000, mtime_ns: int = 1, content_hash: str | None = None
+) -> FileVersion:
+    """A file that need not be there."""
+    return FileVersion(
+        path=Path(path), size_bytes=size_bytes, mtime_ns=mtime_ns, content_hash=content_hash
+    )
+
+
 def put(
     writer: LibraryWriter,
     path: Path | str,
@@ -59,10 +69,7 @@ def put(
     """Put a video whose segments have these embeddings; its id."""
     rows_SD = np.asarray(embeddings_SD, dtype=np.float32)
     return writer.put_video(
-        path=path,
-        size_bytes=1000,
-        mtime_ns=mtime_ns,
-        content_hash=content_hash,
+        file_version(path, mtime_ns=mtime_ns, content_hash=content_hash),
         facts=FACTS,
         segments=windows(len(rows_SD)),
         embeddings_SD=rows_SD,

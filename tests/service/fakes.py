@@ -28,7 +28,7 @@ def video_row(video_id: str, path: str, *, duration_seconds: float = 60.0) -> Vi
     """A video of 640 x 360 pixels; nothing else about it matters."""
     return VideoRow(
         video_id=video_id,
-        path=path,
+        path=Path(path),
         size_bytes=1000,
         mtime_ns=0,
         content_hash="0" * 64,
@@ -48,7 +48,7 @@ def video_row(video_id: str, path: str, *, duration_seconds: float = 60.0) -> Vi
     )
 
 
-DOG_HIT = Hit(DOG_ID, "/videos/dog.mp4", 12.0, 18.0, 0.5, 7)
+DOG_HIT = Hit(DOG_ID, Path("/videos/dog.mp4"), 12.0, 18.0, 0.5, 7)
 
 
 class FakeEngine:
@@ -116,7 +116,7 @@ class FakeEngine:
 
     async def classify_stored(self, video_id: str, order: LabelOrder) -> Classification:
         video = await self.video(video_id)
-        return self._classification(video.path, video_id, order)
+        return self._classification(str(video.path), video_id, order)
 
     async def classify_upload(
         self, path: Path, file_name: str, order: LabelOrder

@@ -1,5 +1,7 @@
 """What is accepted and what is sent, at its limits."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -85,7 +87,7 @@ def test_a_hit_carries_everything_that_is_needed_to_show_it() -> None:
 
 def test_a_file_name_that_is_no_utf8_can_be_sent() -> None:
     """Paths are bytes on Linux; a lone surrogate cannot be written as JSON."""
-    hit = Hit(DOG_ID, "/videos/caf\udce9.mp4", 0.0, 4.0, 0.5, 1)
+    hit = Hit(DOG_ID, Path("/videos/caf\udce9.mp4"), 0.0, 4.0, 0.5, 1)
 
     response = SearchResponse.of("x", SearchAnswer("fake", [hit], 0.0, 0.0))
     video = Video.of(video_row(DOG_ID, "/videos/caf\udce9.mp4"))

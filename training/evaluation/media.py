@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from cpd_model.encoder import Encoder, FrameEncoder, Frames, Vectors
 from index.decoding.pool import DecodePool
 from index.errors import VideoError
-from index.ingest.embed import EmbeddedVideo, FailedEmbedding, embed_videos
+from index.ingest.embed import embed_videos
+from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding
 from index.video.still import stills_in
 from training.data.media_tasks import kind_of, read_pair_frames
 from training.data.pair import Pair

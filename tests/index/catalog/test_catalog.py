@@ -8,19 +8,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 
 import index
 from index.catalog.connection import CATALOG_NAME, Catalog, generation_of
 from index.catalog.reads import count_all, fold_path
-from index.catalog.records import LibrarySettings
-from index.catalog.tables import SCHEMA_REVISION, CatalogTable
-from index.catalog.writes import FACT_FIELDS, FileStamp, insert_library, put_failed
+from index.catalog.records import LibrarySettings, VideoRow
+from index.catalog.tables import SCHEMA_REVISION, CatalogTable, VideoRecord
+from index.catalog.writes import insert_library, put_failed
 from index.errors import LibraryCorruptError, LibraryError
-from index.video.file import VideoFacts
-from tests.index.libraries import SETTINGS
+from index.video.facts import FACT_NAMES
+from tests.index.libraries import SETTINGS, file_version
 
-STAMP = FileStamp(path="/videos/a.mp4", size_bytes=1, mtime_ns=2, content_hash=None)
+FILE = file_version("/videos/a.mp4", size_bytes=1, mtime_ns=2)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_every_write_transaction_makes_the_next_generation(catalog: Catalog) -> 
 
 def test_a_write_that_fails_leaves_the_catalog_as_it_was(catalog: Catalog) -> None:
     with pytest.raises(RuntimeError, match="power"), catalog.write_transaction() as transaction:  # noqa: PT012
-        put_failed(transaction, STAMP, reason="no frames")
+        put_failed(transaction, FILE, reason="no frames")
         raise RuntimeError("power")
 
     with catalog.read_transaction() as connection:
@@ -108,7 +108,7 @@ def test_a_reader_sees_one_moment_however_long_it_reads(catalog: Catalog) -> Non
     with catalog.read_transaction() as connection:
         before = generation_of(connection)
         with catalog.write_transaction() as transaction:
-            put_failed(transaction, STAMP, reason="no frames")
+            put_failed(transaction, FILE, reason="no frames")
         after = generation_of(connection)
 
     assert before == after == 0
@@ -124,12 +124,12 @@ def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catal
 
     with pytest.raises(LibraryError, match=r"disk with the library in .* is full"):  # noqa: SIM117
         with catalog.write_transaction() as transaction:
-            put_failed(transaction, STAMP, reason=long_reason)
+            put_failed(transaction, FILE, reason=long_reason)
 
     event.remove(catalog.engine, "connect", fill_the_disk)
     catalog.close()
     with catalog.write_transaction() as transaction:
-        put_failed(transaction, STAMP, reason=long_reason)
+        put_failed(transaction, FILE, reason=long_reason)
     with catalog.read_transaction() as connection:
         assert count_all(connection).failed == 1
 
@@ -154,8 +154,20 @@ def test_a_folder_in_the_place_of_the_file_is_one_sentence(tmp_path: Path) -> No
     catalog.close()
 
 
-def test_the_catalog_keeps_all_facts_of_a_video() -> None:
-    assert set(FACT_FIELDS) == set(VideoFacts.__dataclass_fields__)
+def test_a_migrated_catalog_has_a_column_for_each_fact_of_a_video(catalog: Catalog) -> None:
+    """The facts are listed once, in VideoFacts; the migrations are history and stand alone."""
+    with catalog.read_transaction() as connection:
+        columns = {column["name"]: column for column in inspect(connection).get_columns("videos")}
+
+    others = set(VideoRow.__dataclass_fields__) - set(FACT_NAMES)
+    own = {"number", "path_folded", "state", "reason", "generation"}
+    assert set(columns) == set(FACT_NAMES) | others | own
+    assert all(columns[name]["nullable"] for name in FACT_NAMES)
+
+
+def test_a_row_of_the_catalog_carries_all_facts_of_a_video() -> None:
+    assert set(FACT_NAMES) <= set(VideoRow.__dataclass_fields__)
+    assert set(FACT_NAMES) <= set(VideoRecord.__table__.columns.keys())
 
 
 @pytest.mark.parametrize(

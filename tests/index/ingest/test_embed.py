@@ -11,14 +11,9 @@ import pytest
 from cpd_model.encoder import Encoder, Frames, Vectors
 from cpd_model.errors import DeviceError
 from cpd_model.testing import ColorEncoder
-from index.ingest.embed import (
-    Bounds,
-    EmbeddedVideo,
-    FailedEmbedding,
-    KnownVideo,
-    Outcome,
-    embed_videos,
-)
+from index.ingest.embed import embed_videos
+from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
+from index.ingest.pipeline import Bounds
 from index.segments import plan_sampling
 from tests.index.fake_decoder import FakeDecoder, painted_frames
 
@@ -189,7 +184,7 @@ def test_a_file_that_cannot_be_probed_and_one_that_is_gone(files: list[Path]) ->
 
     outcomes = run(files, ColorEncoder(), FakeDecoder(durations))
 
-    assert outcomes["b"] == FailedEmbedding(files[1], "no such file or directory", None, None, True)
+    assert outcomes["b"] == FailedEmbedding(files[1], "no such file or directory", None, True)
     failed = outcomes["c"]
     assert isinstance(failed, FailedEmbedding)
     assert failed.reason == "no frame in it"

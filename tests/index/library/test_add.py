@@ -183,7 +183,7 @@ def test_a_failure_is_recorded_and_tried_again(library: Library, folder: Path) -
     again = add(library, folder)
 
     assert counts(bad) == (2, 0, 0, 1, 1)
-    assert bad.failures == [(str(folder / "b.mp4"), "it is damaged")]
+    assert bad.failures == [(folder / "b.mp4", "it is damaged")]
     assert counts(again) == (1, 0, 2, 0, 1)
     assert library.failures() == []
 
@@ -195,7 +195,7 @@ def test_a_video_that_became_unreadable_is_no_hit_any_more(library: Library, fol
     report = add(library, folder, decoder=FakeDecoder(DURATIONS, bad_reads={"b.mp4": 0}))
 
     assert report.failed == 1
-    assert [failure.path for failure in library.failures()] == [str(folder / "b.mp4")]
+    assert [failure.path for failure in library.failures()] == [folder / "b.mp4"]
     hits = search(library, "red")
     assert {Path(hit.path).name for hit in hits} == {"a.mp4", "c.mp4"}
     assert library.verify() == []
@@ -222,7 +222,7 @@ def test_names_that_are_no_utf8_are_stored_and_found(library: Library, folder: P
     report = add(library, odd, decoder=FakeDecoder({odd.name: 6.0}))
 
     assert counts(report) == (1, 0, 0, 0, 0)
-    assert library.videos(limit=1)[0].path == str(odd)
+    assert library.videos(limit=1)[0].path == odd
 
 
 def test_ctrl_c_keeps_what_is_finished(library: Library, folder: Path) -> None:

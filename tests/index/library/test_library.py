@@ -29,9 +29,19 @@ from index.errors import (
     LibraryNotFoundError,
     UnknownVideoError,
 )
+from index.file_version import FileVersion
 from index.library.library import Library
 from index.library.lock import writer_lock
-from tests.index.libraries import FACTS, SETTINGS, axis, make_library, put, unit_rows, windows
+from tests.index.libraries import (
+    FACTS,
+    SETTINGS,
+    axis,
+    file_version,
+    make_library,
+    put,
+    unit_rows,
+    windows,
+)
 
 MADE_BY = SETTINGS.fingerprint
 
@@ -61,7 +71,7 @@ def library(tmp_path: Path, templates: Path) -> Iterator[Library]:
 def paths(library: Library, query_index: int, *, limit: int = 10) -> list[str]:
     """The paths that a search along one axis finds with a score above 0.9."""
     hits = library.search(axis(query_index), fingerprint=MADE_BY, limit=limit)
-    return [hit.path for hit in hits if hit.score > 0.9]
+    return [str(hit.path) for hit in hits if hit.score > 0.9]
 
 
 class TestOpening:
@@ -161,7 +171,7 @@ class TestVideos:
 
         row = library.video(video_id)
 
-        assert row.path == "/videos/a.mp4"
+        assert row.path == Path("/videos/a.mp4")
         assert row.mtime_ns == 2**61
         assert row.content_hash == "ab" * 32
         assert row.num_segments == 3
@@ -196,7 +206,7 @@ class TestVideos:
         more: dict[str, dict[str, Any]] = {
             "remove_video": {},
             "touch_video": {"mtime_ns": 1},
-            "move_video": {"path": "/b.mp4", "size_bytes": 1, "mtime_ns": 1},
+            "move_video": {"file": file_version("/b.mp4")},
         }
         with library.writer() as writer, pytest.raises(UnknownVideoError):
             getattr(writer, change)("abc", **more[change])
@@ -274,12 +284,12 @@ class TestChanging:
         with library.writer() as writer:
             video_id = put(writer, "/a.mp4", [axis(0)])
             failed_id = writer.put_failure(
-                path="/a.mp4", size_bytes=3, mtime_ns=4, content_hash=None, reason="no frames"
+                file_version("/a.mp4", size_bytes=3, mtime_ns=4), reason="no frames"
             )
 
         assert failed_id == video_id
         assert paths(library, 0) == []
-        assert [(f.path, f.reason, f.video_id) for f in library.failures()] == [
+        assert [(str(f.path), f.reason, f.video_id) for f in library.failures()] == [
             ("/a.mp4", "no frames", video_id)
         ]
         with pytest.raises(UnknownVideoError):
@@ -289,7 +299,8 @@ class TestChanging:
     def test_a_failed_file_that_succeeds_later_keeps_its_id(self, library: Library) -> None:
         with library.writer() as writer:
             failed_id = writer.put_failure(
-                path="/a.mp4", size_bytes=3, mtime_ns=4, content_hash="ef", reason="no frames"
+                file_version("/a.mp4", size_bytes=3, mtime_ns=4, content_hash="ef"),
+                reason="no frames",
             )
             assert put(writer, "/a.mp4", [axis(0)]) == failed_id
 
@@ -302,8 +313,8 @@ class TestChanging:
         with library.writer() as writer:
             video_id = put(writer, "/a.mp4", [axis(0)])
             assert paths(library, 0) == ["/a.mp4"]
-            writer.move_video(video_id, path="/b.mp4", size_bytes=1000, mtime_ns=9)
-            unchanged = writer.find_unchanged("/b.mp4", 1000, 9)
+            writer.move_video(video_id, file_version("/b.mp4", size_bytes=1000, mtime_ns=9))
+            unchanged = writer.find_unchanged(file_version("/b.mp4", size_bytes=1000, mtime_ns=9))
 
         assert unchanged == video_id
         assert paths(library, 0) == ["/b.mp4"]
@@ -313,25 +324,26 @@ class TestChanging:
         with library.writer() as writer:
             video_id = put(writer, "/a.mp4", [axis(0)])
             put(writer, "/b.mp4", [axis(1)])
-            writer.move_video(video_id, path="/b.mp4", size_bytes=1000, mtime_ns=9)
+            writer.move_video(video_id, file_version("/b.mp4", size_bytes=1000, mtime_ns=9))
 
         assert paths(library, 0) == ["/b.mp4"]
         assert paths(library, 1) == []
         assert library.verify() == []
 
     def test_unchanged_means_the_same_path_size_and_time(self, library: Library) -> None:
+        def a_mp4(size_bytes: int, mtime_ns: int) -> FileVersion:
+            return file_version("/a.mp4", size_bytes=size_bytes, mtime_ns=mtime_ns)
+
         with library.writer() as writer:
             video_id = put(writer, "/a.mp4", [axis(0)], mtime_ns=5)
-            writer.put_failure(
-                path="/f.mp4", size_bytes=1, mtime_ns=5, content_hash=None, reason="x"
-            )
+            writer.put_failure(file_version("/f.mp4", size_bytes=1, mtime_ns=5), reason="x")
 
-            assert writer.find_unchanged("/a.mp4", 1000, 5) == video_id
-            assert writer.find_unchanged("/a.mp4", 1001, 5) is None
-            assert writer.find_unchanged("/a.mp4", 1000, 6) is None
-            assert writer.find_unchanged("/f.mp4", 1, 5) is None
+            assert writer.find_unchanged(a_mp4(1000, 5)) == video_id
+            assert writer.find_unchanged(a_mp4(1001, 5)) is None
+            assert writer.find_unchanged(a_mp4(1000, 6)) is None
+            assert writer.find_unchanged(file_version("/f.mp4", size_bytes=1, mtime_ns=5)) is None
             writer.touch_video(video_id, mtime_ns=6)
-            assert writer.find_unchanged("/a.mp4", 1000, 6) == video_id
+            assert writer.find_unchanged(a_mp4(1000, 6)) == video_id
 
     def test_copies_are_found_by_their_hash(self, library: Library) -> None:
         with library.writer() as writer:
@@ -356,10 +368,7 @@ class TestChanging:
     ) -> None:
         with library.writer() as writer, pytest.raises(ValueError, match="embeddings must be"):
             writer.put_video(
-                path="/a.mp4",
-                size_bytes=1,
-                mtime_ns=1,
-                content_hash="ab",
+                file_version("/a.mp4", content_hash="ab"),
                 facts=FACTS,
                 segments=windows(num_segments),
                 embeddings_SD=rows_SD,
@@ -375,7 +384,7 @@ class TestSearching:
 
         best = library.search(axis(0) * 3, fingerprint=MADE_BY, limit=1, merge=False)[0]
 
-        assert best == (video_id, "/a.mp4", 2.0, 6.0, 1.0, 2)
+        assert best == (video_id, Path("/a.mp4"), 2.0, 6.0, 1.0, 2)
 
     def test_neighbours_merge_into_one_moment(self, library: Library) -> None:
         with library.writer() as writer:
@@ -507,7 +516,7 @@ class TestSnapshots:
             video_id = put(writer, "/a.mp4", [axis(0)])
 
             assert writer.publish_snapshot()
-            writer.move_video(video_id, path="/b.mp4", size_bytes=1, mtime_ns=1)
+            writer.move_video(video_id, file_version("/b.mp4", size_bytes=1, mtime_ns=1))
             assert not writer.publish_snapshot()
 
     def test_two_snapshots_are_kept(self, library: Library) -> None:
@@ -586,9 +595,7 @@ class TestStatus:
         with library.writer() as writer:
             put(writer, "/a.mp4", unit_rows(3, seed=1))
             put(writer, "/b.mp4", unit_rows(2, seed=2))
-            writer.put_failure(
-                path="/f.mp4", size_bytes=1, mtime_ns=5, content_hash=None, reason="x"
-            )
+            writer.put_failure(file_version("/f.mp4", size_bytes=1, mtime_ns=5), reason="x")
 
         status = library.status()
 

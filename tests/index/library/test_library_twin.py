@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cpd_model.encoder import Vectors
 from index.catalog.reads import to_unit
 from index.library.library import Library
-from tests.index.libraries import SETTINGS, make_library, put, unit_rows
+from tests.index.libraries import SETTINGS, file_version, make_library, put, unit_rows
 
 PATHS = [f"/videos/{i}.mp4" for i in range(5)]
 
@@ -56,9 +56,7 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
     @rule(path=paths)
     def fail(self, path: str) -> None:
         with self.library.writer() as writer:
-            video_id = writer.put_failure(
-                path=path, size_bytes=1, mtime_ns=1, content_hash=None, reason="no frames"
-            )
+            video_id = writer.put_failure(file_version(path, size_bytes=1), reason="no frames")
 
         assert self.ids.setdefault(path, video_id) == video_id
         self.embeddings.pop(path, None)
@@ -79,7 +77,7 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
     def move(self, choice: int, target_path: str) -> None:
         path = sorted(self.embeddings)[choice % len(self.embeddings)]
         with self.library.writer() as writer:
-            writer.move_video(self.ids[path], path=target_path, size_bytes=1000, mtime_ns=1)
+            writer.move_video(self.ids[path], file_version(target_path))
 
         rows_SD, video_id = self.embeddings.pop(path), self.ids.pop(path)
         self.failed.discard(target_path)
@@ -112,9 +110,9 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
         assert [h.score for h in hits] == pytest.approx([w[0] for w in best_first], abs=1e-5)
         assert len({h.segment_id for h in hits}) == len(hits)
         true_scores = {(path, start): score for score, path, start in windows}
-        expected = [true_scores[h.path, h.start_seconds] for h in hits]
+        expected = [true_scores[str(h.path), h.start_seconds] for h in hits]
         assert [h.score for h in hits] == pytest.approx(expected, abs=1e-5)
-        assert [self.ids[h.path] for h in hits] == [h.video_id for h in hits]
+        assert [self.ids[str(h.path)] for h in hits] == [h.video_id for h in hits]
 
     @invariant()
     def it_counts_right(self) -> None:
