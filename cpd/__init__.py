@@ -7,8 +7,9 @@
         for hit in library.search("a dog catching a frisbee", limit=3):
             print(hit.path, hit.start_seconds, hit.stop_seconds)
 
-`cpd.load_encoder` gives a model alone. The names and where they live stand in __init__.pyi; each is
-loaded on first use, so that importing this package loads neither PyTorch nor FAISS.
+`cpd.load_encoder` gives a model alone, `cpd.train` makes new ones, `cpd.evaluate` measures them.
+The names and where they live stand in __init__.pyi; each is loaded on first use, so that importing
+this package loads neither PyTorch nor FAISS.
 """
 
 import lazy_loader

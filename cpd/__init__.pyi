@@ -1,3 +1,5 @@
+from . import evaluate as evaluate
+from . import train as train
 from .command_line import app as app
 from .command_line import main as main
 from .errors import CPDError as CPDError

@@ -83,3 +83,17 @@ def encoder_of(model: AnyModel, *, device: str) -> Encoder:
     """
     asked = checked_model(model)
     return asked if isinstance(asked, Encoder) else load_encoder(asked, device=device)
+
+
+def name_of(model: str | os.PathLike[str]) -> str:
+    """The name or folder of a model, for what opens its weights anew.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        raise TypeError(
+            f"model is the name or the folder of one, for its weights are trained on, "
+            f"got {type(model).__name__}"
+        )
+    return os.fspath(model)

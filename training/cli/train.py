@@ -105,7 +105,7 @@ def train_command(
         raise typer.BadParameter("--caption-from is for the recipe adapt alone")
     train = run_adaptation if recipe == "adapt" else run_training
     with TrainProgress(Console(stderr=True)) as listener:
-        result = train(request, command=_as_typed(request, changes), listener=listener)
+        result = train(request, command=as_typed(request, changes), listener=listener)
     if as_json:
         bundle = None if result.bundle is None else str(result.bundle)
         typer.echo(json.dumps({"bundle": bundle, "step": result.step, **result.figures}, indent=2))
@@ -115,7 +115,7 @@ def train_command(
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _as_typed(request: "RunRequest", changes: Sequence[str]) -> str:
+def as_typed(request: "RunRequest", changes: Sequence[str]) -> str:
     """A command that starts this run; with --resume it goes on with it."""
     words = ["cpd", "train", request.config.recipe]
     named = {

@@ -39,6 +39,14 @@ class ClassifierResult:
     method: str
     """How the classifier came about, for the protocol line."""
 
+    def __repr__(self) -> str:
+        top1 = label_figures(self.ranks_V, self.classes)["top1"]
+        return (
+            f"ClassifierResult({len(self.split.test)} test videos, "
+            f"{len(self.split.class_names)} classes: top-1 {top1:.3f}, "
+            f"split {self.split.number}, model {self.model!r})"
+        )
+
     @property
     def classes(self) -> list[int]:
         """Each test video's class, as its position in the split's list."""

@@ -54,6 +54,14 @@ class RetrievalResult:
     protocol: str
     """What was measured, as one sentence for people."""
 
+    def __repr__(self) -> str:
+        figures = rank_figures(self.ranks_Q, num_candidates=self.num_videos)
+        return (
+            f"RetrievalResult({len(self.ranks_Q)} captions, {self.num_videos} videos: "
+            f"recall at 1 {figures['recall_at_1']:.3f}, at 5 {figures['recall_at_5']:.3f}, "
+            f"median rank {figures['median_rank']:g}, model {self.model!r})"
+        )
+
     def as_json(self) -> dict[str, object]:
         """Text to video, the first keys of `cpd evaluate retrieval --json`; recalls in [0, 1]."""
         return {

@@ -61,6 +61,13 @@ class ZeroShotResult:
     class_names: list[str] = field(default_factory=list)
     """The list of classes."""
 
+    def __repr__(self) -> str:
+        top1 = label_figures(self.ranks_V, self.classes_V)["top1"]
+        return (
+            f"ZeroShotResult({len(self.ranks_V)} videos, {self.num_classes} classes: "
+            f"top-1 {top1:.3f}, model {self.model!r})"
+        )
+
     def as_json(self) -> dict[str, object]:
         """The first keys of `cpd evaluate zero-shot --json`; accuracies in [0, 1]."""
         return {
@@ -108,6 +115,13 @@ class HalfZeroShotResult:
     failures: list[Failure]
     protocol: str
     """What was measured, as one sentence for people."""
+
+    def __repr__(self) -> str:
+        top1 = np.mean([draw.top1 for draw in self.draws])
+        return (
+            f"HalfZeroShotResult({len(self.draws)} draws of {self.num_classes} classes: "
+            f"top-1 {top1:.3f}, model {self.model!r})"
+        )
 
     def as_json(self) -> dict[str, object]:
         """What `cpd evaluate zero-shot --protocol half --json` prints.

@@ -1,0 +1,189 @@
+"""How good a model is, on videos with captions or labels of one's own.
+
+    result = cpd.evaluate.retrieval("~/Videos/captions.csv")
+    print(result.as_json()["recall_at_1"])
+
+Every list is what `cpd evaluate` takes, a model is what `cpd.open` takes. `protocol` of a result
+says in one sentence what was measured.
+"""
+
+import os
+
+from cpd.arguments import AnyModel, AnyPath, encoder_of, expanded, name_of, optional
+from cpd_model.built_in.defaults import DEFAULT_MODEL
+from training.data.manifest import read_manifest
+from training.evaluation.classifier_result import ClassifierResult
+from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
+from training.evaluation.linear import LinearChoice, evaluate_linear
+from training.evaluation.pool import read_classes
+from training.evaluation.retrieval import RetrievalResult, evaluate_retrieval
+from training.evaluation.splits import read_split
+from training.evaluation.tower_classifier import FinetuneSettings
+from training.evaluation.view_features import FeatureSource
+from training.evaluation.views import Views
+from training.evaluation.zero_shot import (
+    HalfZeroShotResult,
+    ZeroShotResult,
+    evaluate_zero_shot,
+    evaluate_zero_shot_half,
+)
+
+__all__ = [
+    "ClassifierResult",
+    "FinetuneSettings",
+    "HalfZeroShotResult",
+    "RetrievalResult",
+    "ZeroShotResult",
+    "finetune",
+    "linear",
+    "retrieval",
+    "zero_shot",
+    "zero_shot_half",
+]
+
+
+def retrieval(
+    manifest: AnyPath,
+    *,
+    split: str | None = None,
+    model: AnyModel = None,
+    device: str = "auto",
+) -> RetrievalResult:
+    """Search all videos of a list for each of its captions, and the reverse.
+
+    Args:
+        split: only the rows whose column `split` says so, such as val.
+
+    Raises:
+        InputError: the list cannot be used, or has no caption.
+        CPDError: the model cannot be had.
+    """
+    path = expanded(manifest, what="manifest")
+    read_manifest(path, split=split)  # a slip of the pen should not wait for the model
+    return evaluate_retrieval(path, encoder_of(model, device=device), split=split)
+
+
+def zero_shot(
+    manifest: AnyPath,
+    classes: AnyPath,
+    *,
+    split: str | None = None,
+    model: AnyModel = None,
+    device: str = "auto",
+) -> ZeroShotResult:
+    """Name what happens in each video, without having trained on the names.
+
+    Args:
+        classes: a file of class names, one a line; all of them compete.
+        split: see `retrieval`.
+
+    Raises:
+        InputError: the list or the class names cannot be used, or no label is a class.
+        CPDError: the model cannot be had.
+    """
+    path, names = expanded(manifest, what="manifest"), expanded(classes, what="classes")
+    read_manifest(path, split=split)
+    read_classes(names)
+    return evaluate_zero_shot(path, names, encoder_of(model, device=device), split=split)
+
+
+def zero_shot_half(
+    manifest: AnyPath,
+    classes: AnyPath,
+    *,
+    split: str | None = None,
+    num_draws: int = 10,
+    seed: int = 0,
+    model: AnyModel = None,
+    device: str = "auto",
+) -> HalfZeroShotResult:
+    """The same with half of the classes competing for their own videos, for several draws.
+
+    Never compare its figures with those of `zero_shot`.
+
+    Raises:
+        InputError: see `zero_shot`; fewer than 4 classes; no draw has a video.
+        CPDError: the model cannot be had.
+    """
+    path, names = expanded(manifest, what="manifest"), expanded(classes, what="classes")
+    read_manifest(path, split=split)
+    read_classes(names)
+    encoder = encoder_of(model, device=device)
+    return evaluate_zero_shot_half(
+        path, names, encoder, split=split, num_draws=num_draws, seed=seed
+    )
+
+
+def linear(
+    manifest: AnyPath,
+    *,
+    split: int = 1,
+    classes: AnyPath | None = None,
+    views: str = "10x3",
+    train_views: str = "3x1",
+    features: FeatureSource = "trunk",
+    model: AnyModel = None,
+    device: str = "auto",
+) -> ClassifierResult:
+    """Train a linear classifier on frozen features of the train part; name the test videos.
+
+    Args:
+        split: the official split, from 1.
+        classes: a file of class names; videos of others are left out.
+        views: clips x crops of each test video; 10x3 in the paper.
+        train_views: of each training video, each a row of its own.
+
+    Raises:
+        InputError: the list, the split or the views cannot be used.
+        CPDError: the model cannot be had.
+    """
+    path = expanded(manifest, what="manifest")
+    choice = LinearChoice(
+        split=split,
+        classes=optional(classes, what="classes"),
+        views=Views.parse(views),
+        train_views=Views.parse(train_views),
+        features=features,
+    )
+    read_split(path, number=split, classes=choice.classes)
+    return evaluate_linear(path, encoder_of(model, device=device), choice=choice)
+
+
+def finetune(
+    manifest: AnyPath,
+    *,
+    split: int = 1,
+    classes: AnyPath | None = None,
+    views: str = "10x3",
+    num_frames: int | None = None,
+    settings: FinetuneSettings | None = None,
+    out: AnyPath | None = None,
+    model: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+) -> ClassifierResult:
+    """Train the whole video tower to name the train part's classes; name the test videos.
+
+    Args:
+        split, classes, views: see `linear`.
+        num_frames: of a clip; None is what the model was trained with, 16 for the paper's.
+        settings: epochs, batch size, rate and the like; None is the paper's.
+        out: a new folder for the weights, the classes and the figures.
+        model: the name or folder of a bundle.
+
+    Raises:
+        InputError: the list, the split, the views or the model cannot be used.
+        CPDError: the model cannot be had.
+    """
+    return evaluate_finetune(
+        expanded(manifest, what="manifest"),
+        DEFAULT_MODEL if model is None else name_of(model),
+        choice=FinetuneChoice(
+            split=split,
+            classes=optional(classes, what="classes"),
+            views=Views.parse(views),
+            num_frames=num_frames,
+            settings=settings or FinetuneSettings(),
+        ),
+        device=device,
+        out=optional(out, what="out"),
+    )

@@ -1,0 +1,101 @@
+"""`cpd.evaluate` asks the protocols of `training` what a person asks, with people's paths."""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import cpd
+from cpd_model.testing import ColorEncoder, tiny_bundle
+from tests.training.colored_clips import write_colors
+
+ENCODER = ColorEncoder()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder with coloured clips, a list of them that has all columns, and class names."""
+    home = tmp_path_factory.mktemp("home")
+    rows = [
+        (color, shade, label, f"{label}{number}", part)
+        for color, label in (("red", "red"), ("green", "green"))
+        for number, (shade, part) in enumerate(((0.8, "train"), (0.9, "test"), (1.0, "train")))
+    ]
+    splits = write_colors(home, rows)
+    with splits.open(newline="") as file, (home / "captions.csv").open("w", newline="") as other:
+        writer = csv.writer(other)
+        writer.writerow(["path", "caption", "label"])
+        for row in csv.DictReader(file):
+            writer.writerow([row["path"], f"all is {row['label']}", row["label"]])
+    splits.rename(home / "splits.csv")
+    (home / "classes.txt").write_text("red\ngreen\nblue\nblack\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        yield home
+
+
+def test_retrieval_searches_the_videos_for_each_caption() -> None:
+    result = cpd.evaluate.retrieval("~/captions.csv", model=ENCODER)
+
+    assert (result.num_videos, len(result.ranks_Q), result.model) == (6, 6, "color")
+    assert result.ranks_Q.max() <= 3
+    assert repr(result).startswith("RetrievalResult(6 captions, 6 videos: recall at 1 ")
+    assert "array" not in repr(result)
+
+
+def test_zero_shot_names_each_video() -> None:
+    result = cpd.evaluate.zero_shot("~/captions.csv", "~/classes.txt", model=ENCODER)
+
+    assert result.as_json()["top1"] == 1
+    assert repr(result) == "ZeroShotResult(6 videos, 4 classes: top-1 1.000, model 'color')"
+
+
+def test_half_of_the_classes_compete() -> None:
+    result = cpd.evaluate.zero_shot_half(
+        "~/captions.csv", "~/classes.txt", num_draws=3, model=ENCODER
+    )
+
+    assert (result.num_classes, len(result.draws) + result.num_empty_draws) == (2, 3)
+    assert repr(result).startswith("HalfZeroShotResult(")
+
+
+def test_a_linear_classifier_learns_the_colours() -> None:
+    result = cpd.evaluate.linear("~/splits.csv", views="1x1", train_views="1x1", model=ENCODER)
+
+    assert result.as_json()["top1"] == 1
+    assert (
+        repr(result)
+        == "ClassifierResult(2 test videos, 2 classes: top-1 1.000, split 1, model 'color')"
+    )
+
+
+def test_finetuning_takes_the_folder_of_a_bundle(home: Path) -> None:
+    tiny_bundle(home / "tiny")
+    settings = cpd.evaluate.FinetuneSettings(epochs=1, batch_size=2)
+
+    result = cpd.evaluate.finetune(
+        "~/splits.csv", views="1x1", settings=settings, out="~/tuned", model=home / "tiny"
+    )
+
+    assert result.num_train_videos == 4
+    assert (home / "tuned" / "classifier.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda: cpd.evaluate.retrieval(3), "manifest is a path, a str or a Path, got int"),
+        (lambda: cpd.evaluate.zero_shot("a.csv", ["red"]), "classes is a path"),
+        (lambda: cpd.evaluate.retrieval("~/captions.csv", model=3), "model is a name, a folder"),
+        (lambda: cpd.evaluate.finetune("~/splits.csv", model=ENCODER), "the name or the folder"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_one_sentence(slip: Callable[[], object], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        slip()
+
+
+def test_a_list_that_is_not_there_does_not_wait_for_the_model() -> None:
+    with pytest.raises(cpd.InputError, match=r"gone\.csv"):
+        cpd.evaluate.retrieval("~/gone.csv", model="no/such-model")

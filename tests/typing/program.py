@@ -1,0 +1,91 @@
+"""A program of somebody who uses every public name of cpd. It is type-checked, not run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import cpd
+
+
+class Listener:
+    """Prints how a training goes on."""
+
+    def message(self, text: str) -> None:
+        print(text)
+
+    def planned(self, total_steps: int) -> None:
+        print(total_steps)
+
+    def measured(self, figures: Mapping[str, object]) -> None:
+        print(figures["loss"])
+
+
+def search(folder: str | Path) -> list[cpd.Hit]:
+    with cpd.open(folder, device="cpu") as library:
+        assert_type(library, cpd.Library)
+        assert_type(library.add("~/Videos"), cpd.AddReport)
+        library.add([Path("a.mp4"), "b.mp4"], num_workers=2, wait_seconds=1.0)
+        assert_type(len(library), int)
+        assert_type(library.folder, Path)
+        assert_type(library.status(), cpd.LibraryStatus)
+        for failed in library.failures():
+            print(failed.path, failed.reason)
+        for video in library:
+            assert_type(video, cpd.VideoRow)
+            labelled = library.label(video, ["swimming", "running"])
+            assert_type(labelled, cpd.LabelledVideo)
+            print(labelled.labels[0].label, labelled.segments[0].start_seconds)
+        return library.search("a dog", limit=3)
+
+
+def search_by_vector(library: cpd.Library) -> list[cpd.Hit]:
+    encoder = cpd.load_encoder("cpd-base")
+    assert_type(encoder, cpd.Encoder)
+    vectors_BD = encoder.encode_text(["a dog"])
+    assert_type(vectors_BD, NDArray[np.float32])
+    hits = library.search(vectors_BD[0], fingerprint=encoder.fingerprint, merge=False)
+    assert_type(hits[0].score, float)
+    return hits
+
+
+def compare(model: str | Path | cpd.Encoder | None) -> None:
+    found = cpd.evaluate.retrieval("captions.csv", split="val", model=model)
+    assert_type(found, cpd.evaluate.RetrievalResult)
+    named = cpd.evaluate.zero_shot("captions.csv", "classes.txt", model=model)
+    assert_type(named, cpd.evaluate.ZeroShotResult)
+    half = cpd.evaluate.zero_shot_half("captions.csv", "classes.txt", num_draws=5)
+    assert_type(half, cpd.evaluate.HalfZeroShotResult)
+    linear = cpd.evaluate.linear("splits.csv", split=2, views="1x1", features="embedding")
+    assert_type(linear, cpd.evaluate.ClassifierResult)
+    settings = cpd.evaluate.FinetuneSettings(epochs=2)
+    cpd.evaluate.finetune("splits.csv", settings=settings, out="tuned")
+    print(found.protocol, named.as_json()["top1"], half.draws, linear.warnings)
+
+
+def train() -> Path | None:
+    listener: cpd.train.RunListener = Listener()
+    adapted = cpd.train.adapt("captions.csv", out="mine", settings={"epochs": 2})
+    assert_type(adapted, cpd.train.RunResult)
+    done = cpd.train.run("smoke", out=Path("run"), max_steps=2, listener=listener)
+    return done.bundle or adapted.bundle
+
+
+def survive() -> None:
+    try:
+        print([facts.name for facts in cpd.list_models()])
+        cpd.open("my-library", model="cpd-start").search("a dog")
+    except (cpd.IndexMismatchError, cpd.LibraryBusyError, cpd.LibraryNotFoundError) as error:
+        family: cpd.LibraryError = error
+        print(family)
+    except (cpd.InputError, cpd.ModelError, cpd.VideoError) as error:
+        print(error)
+    except cpd.CPDError:
+        raise
+
+
+def commands() -> None:
+    print(cpd.app.info.name)
+    cpd.main(["--version"])
