@@ -11,7 +11,7 @@ from transformers import PretrainedConfig
 from cpd_model.encoder import ClipSpec
 
 Shortcut: TypeAlias = Literal["A", "B"]
-Temporal: TypeAlias = Literal["mean", "transformer", "residual"]
+Temporal: TypeAlias = Literal["mean", "residual"]
 TextProjection: TypeAlias = Literal["none", "linear", "mlp"]
 
 RESNET_DEPTHS = (10, 18, 34, 50, 101)
@@ -75,8 +75,8 @@ class FramesOptions:
     """Share of the hidden layer that training leaves out."""
 
     temporal: Temporal = "mean"
-    """How the learned head joins frames: their mean, or a transformer over them. `residual`: their
-    mean, and beside the head a small transformer whose output, at first 0, joins the embedding."""
+    """How frames are joined: the head sees their mean; `residual` has beside the head a small
+    transformer over them whose output, at first 0, joins the embedding."""
 
     num_layers: int = 2
     """Layers of the temporal transformer; unused by `mean`."""

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field, FiniteFloat
 
 LossKind: TypeAlias = Literal["nce", "infonce", "sigmoid"]
-Partition: TypeAlias = Literal["frozen", "running"]
 BankDtype: TypeAlias = Literal["float32", "float16"]
 OptimizerKind: TypeAlias = Literal["sgd", "adamw"]
 Schedule: TypeAlias = Literal["constant", "milestones", "cosine"]
@@ -99,18 +98,10 @@ class LossChoice:
     num_negatives: Count = 16_392
     """K, drawn from each memory bank for each pair; unused without banks."""
 
-    exclude_positive: bool = False
-    """Whether a pair's own row may not be drawn as its negative; the authors let it."""
-
     shared_negatives: bool = False
     """One draw of K a step for the whole batch, not one for each pair as the authors do: a single
     product, several times faster, and the same in the mean; but a lucky or unlucky draw is then
-    that of all pairs of a step. It cannot be combined with `exclude_positive`."""
-
-    partition: Partition = "frozen"
-    """Z: estimated from the first `partition_batches` and kept, or a running mean."""
-
-    partition_batches: Count = 1
+    that of all pairs of a step."""
 
     bank_momentum: Momentum = 0.5
     """Share of a row's old vector in its new one."""
@@ -119,9 +110,6 @@ class LossChoice:
 
     bank_on_disk: bool = False
     """Keep the banks in memory-mapped files in the run's folder."""
-
-    label_smoothing: Momentum = 0.0
-    """Share of a target that is spread evenly over the batch; `infonce` alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,9 +138,6 @@ class OptimizerChoice:
     """Epochs at which the rate is multiplied by `decay`."""
 
     decay: Share = 0.1
-
-    average_decay: Momentum = 0.0
-    """Of an exponential moving average of the weights, which is then the result; 0: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,9 +174,6 @@ class RunConfig:
 
     activation_checkpointing: bool = False
     """Keep no activations inside the towers' blocks, and compute them again: memory for time."""
-
-    compile: bool = False
-    """torch.compile the video tower; minutes of start for a faster step on a GPU."""
 
     round_weights: bool = False
     """Round what was trained to half precision at the end, to ship in half the bytes."""

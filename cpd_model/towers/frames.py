@@ -3,7 +3,7 @@
 The head is a label prior, a learned projection, a temporal residual, or a sum of them:
 
     features (B, T, F) -> classifier -> softmax -> mean over T -> the K likeliest -> x prior (L, D)
-    features (B, T, F) -> mean or transformer over T -> linear, or linear GELU linear (D)
+    features (B, T, F) -> mean over T -> linear, or linear GELU linear (D)
     features (B, T, F) -> linear -> transformer over T -> mean -> linear that starts at zero (D)
 
 The label prior is ConSE (Norouzi et al. 2014; for actions Objects2action, Jain et al. 2015): a clip
@@ -40,16 +40,6 @@ class FramesTower(nn.Module):
                 temperature=options.class_temperature,
             )
             if options.label_prior
-            else None
-        )
-        self.temporal = (
-            TemporalTransformer(
-                self.num_features,
-                num_frames=num_frames,
-                num_layers=options.num_layers,
-                num_heads=options.num_heads,
-            )
-            if options.projection and options.temporal == "transformer"
             else None
         )
         self.scale = FeatureScale(self.num_features) if options.standardized else None
@@ -108,11 +98,7 @@ class FramesTower(nn.Module):
         return scaled_BTF
 
     def _join(self, features_BTF: Tensor) -> Tensor:
-        features_BTF = self._scaled(features_BTF)
-        if self.temporal is None:
-            return features_BTF.mean(dim=1)
-        joined_BF: Tensor = self.temporal(features_BTF)
-        return joined_BF
+        return self._scaled(features_BTF).mean(dim=1)
 
 
 def _projection(num_features: int, embed_dim: int, options: FramesOptions) -> nn.Module:

@@ -78,7 +78,7 @@ def test_a_wrong_value_is_refused_in_a_sentence(changes: dict[str, Any], complai
     [
         ({"kept_classes": 13}, "kept_classes must be at most num_classes, got 13 of 12"),
         ({"class_temperature": 0.0}, "class_temperature must be positive"),
-        ({"temporal": "lstm"}, "temporal must be one of mean, transformer"),
+        ({"temporal": "lstm"}, "temporal must be one of mean, residual"),
         ({"hidden_dim": -1}, "hidden_dim must be 0 or positive"),
         ({"input_dropout": 1.0}, r"input_dropout must be in \[0, 1\)"),
         ({"projection": False}, "needs a label_prior, a projection, or both"),

@@ -21,7 +21,6 @@ from training.method.learners import build_optimizer
 from training.method.objective import build_objective
 from training.method.towers import PairTowers
 from training.run.loop import Plan, TrainState, train
-from training.run.weight_average import WeightAverage
 
 NUM_PAIRS = 12
 
@@ -94,12 +93,10 @@ def begin(config, *, order=None):
         device="cpu",
         folder=None,
     )
-    decay = config.optimizer.average_decay
     state = TrainState(
         towers=PairTowers(model, processor, config=config),
         objective=objective,
         optimizer=build_optimizer(model, objective.parameters(), config.optimizer),
-        average=WeightAverage(model, decay=decay) if decay else None,
     )
     plan = Plan(steps_per_epoch=order.steps_per_epoch, total_steps=6)
     return state, RandomPairs(order), plan
@@ -136,7 +133,6 @@ def everything(state):
             "model": dict(state.towers.model.state_dict()),
             "optimizer": state.optimizer.state_dict(),
             "objective": dict(state.objective.state_dict()),
-            "average": {} if state.average is None else state.average.state_dict(),
             "step": state.step,
         }
     )

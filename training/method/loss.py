@@ -61,9 +61,7 @@ def nce_loss(
         return (loss_B + F.softplus(log_odds(negatives_BK)).sum(dim=1)).mean()
 
 
-def info_nce_loss(
-    video_BD: Tensor, text_BD: Tensor, *, temperature: float, label_smoothing: float = 0.0
-) -> Tensor:
+def info_nce_loss(video_BD: Tensor, text_BD: Tensor, *, temperature: float) -> Tensor:
     """Softmax over the texts of the batch for each video, and over its videos for each text.
 
         1/2 mean_i [ -log exp(s_ii / t) / sum_j exp(s_ij / t)
@@ -75,7 +73,6 @@ def info_nce_loss(
 
     Args:
         video_BD, text_BD: unit vectors; equal B in all processes, whose rows are gathered.
-        label_smoothing: share in [0, 1) of a target that is spread evenly over the batch.
 
     Returns:
         0-d, mean over this process's pairs; gradients averaged over processes are those of one
@@ -88,11 +85,7 @@ def info_nce_loss(
         video_BD, text_BD = _full(video_BD), _full(text_BD)
         targets_B = _own_columns(video_BD)
         directions = [
-            F.cross_entropy(
-                own_BD @ gather_with_gradient(other_BD).T / temperature,
-                targets_B,
-                label_smoothing=label_smoothing,
-            )
+            F.cross_entropy(own_BD @ gather_with_gradient(other_BD).T / temperature, targets_B)
             for own_BD, other_BD in ((video_BD, text_BD), (text_BD, video_BD))
         ]
         return (directions[0] + directions[1]) / 2

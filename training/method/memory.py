@@ -37,22 +37,17 @@ def bank_bytes(num_items: int, embed_dim: int, *, dtype: BankDtype) -> int:
     return 2 * num_items * embed_dim * _DTYPES[dtype].itemsize
 
 
-def draw_negatives(
-    items_B: Tensor, count: int, *, num_items: int, seed: list[int], exclude_own: bool
-) -> Tensor:
+def draw_negatives(items_B: Tensor, count: int, *, num_items: int, seed: list[int]) -> Tensor:
     """Item indices (B, count), int64: uniform over all N items, with replacement.
+
+    A pair's own item may be among them, as in the authors' code.
 
     Args:
         seed: what the draw is a function of, together with the kind of device.
-        exclude_own: leave out each pair's own item; then N must be 2 or more.
     """
     generator = torch.Generator(items_B.device).manual_seed(_seed_number(seed))
     shape = (len(items_B), count)
-    high = num_items - 1 if exclude_own else num_items
-    drawn_BK = torch.randint(high, shape, generator=generator, device=items_B.device)
-    if exclude_own:
-        drawn_BK += drawn_BK >= items_B.unsqueeze(1)
-    return drawn_BK
+    return torch.randint(num_items, shape, generator=generator, device=items_B.device)
 
 
 class MemoryBank:

@@ -147,9 +147,7 @@ class NCEObjective:
             )
             for number, (side, place) in enumerate(places.items())
         }
-        self._partitions = {
-            side: LogPartition(choice, num_items=num_items) for side in ("video", "text")
-        }
+        self._partitions = {side: LogPartition(num_items=num_items) for side in ("video", "text")}
 
     @property
     def temperature(self) -> float:
@@ -196,7 +194,7 @@ class NCEObjective:
             partition = self._partitions[side]
             state[f"{side}_partition"] = {
                 "log_value": partition.value,
-                "num_batches": partition.num_batches,
+                "known": partition.known,
             }
         return state
 
@@ -206,7 +204,7 @@ class NCEObjective:
             bank.load_state_dict(state[f"{side}_bank"])
             saved, partition = state[f"{side}_partition"], self._partitions[side]
             partition.value = saved["log_value"].clone()
-            partition.num_batches = saved["num_batches"]
+            partition.known = saved["known"]
 
     def _draw(self, items_B: Tensor, step: int) -> Tensor:
         """Negatives of this process's pairs, (B, K); (K,) where the batch shares them.
@@ -220,7 +218,6 @@ class NCEObjective:
             self._choice.num_negatives,
             num_items=self._num_items,
             seed=[self._seed, step],
-            exclude_own=self._choice.exclude_positive,
         )
         start = process_index()[0] * len(items_B)
         return drawn_GK[0] if shared else drawn_GK[start : start + len(items_B)]
@@ -261,7 +258,6 @@ class InfoNCEObjective:
             pairs.video_BD,
             pairs.text_BD,
             temperature=self._choice.temperature,
-            label_smoothing=self._choice.label_smoothing,
         )
 
     def after_step(self, pairs: PairEmbeddings, items_B: Tensor) -> None:
@@ -324,14 +320,8 @@ def _best_constant_loss(batch_size: int) -> float:
 
 
 def _check_negatives(choice: LossChoice, num_items: int) -> None:
-    if choice.shared_negatives and choice.exclude_positive:
+    if not 1 <= choice.num_negatives <= num_items:
         raise InputError(
-            "negatives that a batch shares cannot leave out each pair's own: set one of "
-            "loss.shared_negatives and loss.exclude_positive to false"
-        )
-    available = num_items - 1 if choice.exclude_positive else num_items
-    if not 1 <= choice.num_negatives <= available:
-        raise InputError(
-            f"loss.num_negatives is {choice.num_negatives} and there are {available} pairs to "
-            f"draw from: set it between 1 and {available} with --set loss.num_negatives={available}"
+            f"loss.num_negatives is {choice.num_negatives} and there are {num_items} pairs to "
+            f"draw from: set it between 1 and {num_items} with --set loss.num_negatives={num_items}"
         )

@@ -45,8 +45,6 @@ class PairTowers(nn.Module):
         self.stage: Stage = "I"
         if config.activation_checkpointing:
             _recompute_activations(model)
-        if config.compile:
-            model.video_tower.compile()  # in place, so that the names of the weights stay
         self.set_stage("I")
 
     def set_stage(self, stage: Stage) -> None:

@@ -33,7 +33,7 @@ class Result(NamedTuple):
     """What a run may end with."""
 
     weights: dict[str, Any]
-    """By the model's names; their average where one is kept."""
+    """By the model's names."""
 
     temperature: float
     """What the objective divided cosines by."""
@@ -95,8 +95,6 @@ class CheckpointFolder:
         state.towers.model.load_state_dict(content["model"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.objective.load_state_dict(content["objective"])
-        if state.average is not None:
-            state.average.load_state_dict(content["average"])
         state.step, state.best = content["step"], content["best"]
         return True
 
@@ -120,10 +118,7 @@ class CheckpointFolder:
 
 def result_now(state: TrainState) -> Result:
     """What a run would end with now."""
-    weights = dict(state.towers.model.state_dict())
-    if state.average is not None:
-        weights |= state.average.weights
-    return Result(weights, state.objective.temperature)
+    return Result(dict(state.towers.model.state_dict()), state.objective.temperature)
 
 
 def _content(state: TrainState) -> dict[str, Any]:
@@ -132,7 +127,6 @@ def _content(state: TrainState) -> dict[str, Any]:
         "model": state.towers.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "objective": state.objective.state_dict(),
-        "average": None if state.average is None else state.average.state_dict(),
         "best": state.best,
     }
 

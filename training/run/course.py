@@ -1,7 +1,6 @@
 """What happens between the steps of a run: figures, evaluation, checkpoints, the end."""
 
 import time
-from contextlib import nullcontext
 from typing import Any
 
 from training.config import RunConfig
@@ -92,10 +91,7 @@ class Course:
         if self._judge is None:
             return {}
         started = time.perf_counter()
-        average = self._state.average
-        model = self._state.towers.model
-        with nullcontext() if average is None else average.inside(model):
-            figures = recall_figures(self._judge, self._state.towers)
+        figures = recall_figures(self._judge, self._state.towers)
         if figures["recall"] > self._state.best.get("recall", -1.0):
             self._state.best = {**figures, "step": step}
             self._checkpoints.save_best(self._state)

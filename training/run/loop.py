@@ -29,7 +29,6 @@ from training.method.objective import Objective
 from training.method.schedule import learning_rate_factor, stage, text_learning_rate_factor
 from training.method.towers import PairTowers, unchanged_statistics
 from training.run.distributed import Processes, average, average_gradients
-from training.run.weight_average import WeightAverage
 
 
 @dataclass(slots=True)
@@ -39,7 +38,6 @@ class TrainState:
     towers: PairTowers
     objective: Objective
     optimizer: Optimizer
-    average: WeightAverage | None = None
     step: int = 0
     """Steps that are done."""
 
@@ -170,8 +168,6 @@ def train_step(
     state.optimizer.step()
     state.optimizer.zero_grad(set_to_none=True)
     state.objective.after_step(pairs, items_B)
-    if state.average is not None:
-        state.average.update(state.towers.model)
     state.step += 1
     return shared_loss, norm
 

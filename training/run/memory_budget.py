@@ -1,4 +1,7 @@
-"""How much memory a step will take, told before the first one, and how much it took.
+"""How much memory a step will roughly take, told before the first one, and how much it took.
+
+A guess: it counts weights, what autograd keeps and the banks, and not what kernels and allocators
+take for a moment. The peak measured on a CPU was 0.86 to 1.41 times it (docs/experiments.md).
 
 Axes: B pairs, T frames, H height, W width, C channels, F features, L tokens, E encoder width.
 """
@@ -29,12 +32,11 @@ _PROBE_PAIRS = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryBudget:
-    """Bytes, by what they are for; on the device of the towers but for `process`."""
+    """Bytes, roughly, by what they are for; on the device of the towers but for `process`."""
 
     parameters: int
     gradients: int
     optimizer: int
-    average: int
     banks: int
     activations: int
     """Of the largest part of a batch, kept for the backward pass."""
@@ -52,7 +54,7 @@ class MemoryBudget:
         parts = ", ".join(
             f"{name} {megabytes(size)}" for name, size in asdict(self).items() if size
         )
-        return f"memory expected: {megabytes(self.total)} ({parts})"
+        return f"memory expected: roughly {megabytes(self.total)} ({parts})"
 
 
 def megabytes(size: int) -> str:
@@ -63,7 +65,7 @@ def megabytes(size: int) -> str:
 def predict(
     towers: PairTowers, config: RunConfig, *, num_items: int, local_pairs: int
 ) -> MemoryBudget:
-    """What a step of the most demanding stage takes.
+    """What a step of the most demanding stage roughly takes.
 
     Args:
         local_pairs: pairs that one process sees at a step.
@@ -84,7 +86,6 @@ def predict(
         parameters=0 if on_cpu else all_bytes,  # a CPU's process holds them already
         gradients=learning,
         optimizer=learning * (1 if config.optimizer.kind == "sgd" else 2),
-        average=all_bytes if config.optimizer.average_decay else 0,
         banks=0 if on_cpu or not banked else 2 * num_items * row,
         activations=activations,
         process=psutil.Process().memory_info().rss if on_cpu else 0,

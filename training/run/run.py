@@ -37,7 +37,6 @@ from training.run.request import RunRequest, RunResult
 from training.run.result import write_result
 from training.run.stop_signals import StopWish, stop_signals
 from training.run.streams import Streams
-from training.run.weight_average import WeightAverage
 
 
 def run_training(
@@ -141,7 +140,7 @@ class _Run:
         )
 
     def _predict(self, state: TrainState, pairs: RunPairs) -> int:
-        """Bytes that a step will take, told to the person."""
+        """Bytes that a step will roughly take, told to the person."""
         budget = predict(
             state.towers,
             self._config,
@@ -160,7 +159,7 @@ class _Run:
         record["seconds"] += time.time() - self._started
         self._say(
             f"memory at most {megabytes(memory['peak_bytes'])}, "
-            f"expected {megabytes(memory['expected_bytes'])}"
+            f"expected roughly {megabytes(memory['expected_bytes'])}"
         )
 
     def _order(self, pairs: RunPairs) -> BatchOrder:
@@ -214,12 +213,10 @@ class _Run:
         towers = PairTowers(built.model, built.processor, config=config)
         local_pairs = config.data.batch_size // self._processes.world_size
         towers.check_part(local_pairs // config.accumulate)
-        decay = config.optimizer.average_decay
         return TrainState(
             towers=towers,
             objective=objective,
             optimizer=build_optimizer(built.model, objective.parameters(), config.optimizer),
-            average=WeightAverage(built.model, decay=decay) if decay else None,
         )
 
     def _train(

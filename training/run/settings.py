@@ -56,17 +56,11 @@ _UNUSED = (
     ),
     _Unused(
         (
-            *("loss.num_negatives", "loss.exclude_positive", "loss.shared_negatives"),
-            *("loss.partition", "loss.partition_batches"),
+            *("loss.num_negatives", "loss.shared_negatives"),
             *("loss.bank_momentum", "loss.bank_dtype", "loss.bank_on_disk"),
         ),
         "loss.kind is not nce, which alone has memory banks",
         lambda config: config.loss.kind != "nce",
-    ),
-    _Unused(
-        ("loss.label_smoothing",),
-        "loss.kind is not infonce",
-        lambda config: config.loss.kind != "infonce",
     ),
     _Unused(
         ("optimizer.milestones", "optimizer.decay"),

@@ -12,7 +12,7 @@ from cpd_model.towers.frames import FeatureScale, FramesTower, LabelPrior, Tempo
 HEADS: dict[str, dict[str, Any]] = {
     "prior": {"label_prior": True, "projection": False},
     "mean": {},
-    "transformer": {"temporal": "transformer", "num_layers": 1, "num_heads": 2},
+    "residual": {"temporal": "residual", "num_layers": 1, "num_heads": 2},
     "both": {"label_prior": True},
     "scaled": {"standardized": True, "feature_blocks": [6, 2]},
     "hidden": {"hidden_dim": 6, "input_dropout": 0.5, "hidden_dropout": 0.5},
@@ -97,16 +97,17 @@ def test_a_higher_class_temperature_lets_the_second_class_count_more() -> None:
     torch.testing.assert_close(mixture_BD, torch.tensor([[4.0, 1.0]]) / math.sqrt(17))
 
 
-def test_the_order_of_frames_matters_to_the_transformer_and_not_to_the_mean() -> None:
+def test_the_order_of_frames_matters_to_the_residual_and_not_to_the_mean() -> None:
     features_BTF = torch.randn(1, 4, 32)
     shuffled_BTF = features_BTF[:, [2, 0, 3, 1]]
-    with_mean, with_transformer = tower("mean"), tower("transformer")
-    assert with_transformer.temporal is not None
-    torch.nn.init.normal_(with_transformer.temporal.positions_TF)
+    with_mean, with_residual = tower("mean"), tower("residual")
+    assert with_residual.residual is not None
+    for weight in with_residual.residual.parameters():
+        torch.nn.init.normal_(weight)
 
     with torch.inference_mode():
         torch.testing.assert_close(with_mean.pool(features_BTF), with_mean.pool(shuffled_BTF))
-        changed = with_transformer.pool(features_BTF) - with_transformer.pool(shuffled_BTF)
+        changed = with_residual.pool(features_BTF) - with_residual.pool(shuffled_BTF)
 
     assert changed.abs().max() > 1e-3
 

@@ -54,24 +54,6 @@ def test_stopping_and_resuming_changes_nothing(kind, killed_after, tmp_path):
     assert_equal(everything(resumed), everything(straight))
 
 
-def test_the_average_of_weights_survives_a_resume(tmp_path):
-    config = tiny_config(
-        optimizer=OptimizerChoice(kind="adamw", schedule="constant", average_decay=0.9)
-    )
-    straight, stream, plan = begin(config)
-    run(straight, stream, plan, config)
-
-    state, stream, plan = begin(config)
-    run(state, stream, plan, config, stop=2)
-    checkpoints = CheckpointFolder(tmp_path, identity={}, keep=1)
-    checkpoints.save(state)
-    resumed, stream, plan = begin(config)
-    checkpoints.load_newest(resumed)
-    run(resumed, stream, plan, config)
-
-    assert_equal(everything(resumed), everything(straight))
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("parts", [2, 3, 4])
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(kind, parts):

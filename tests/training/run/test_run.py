@@ -1,11 +1,10 @@
-"""The parts of a run that need no training: pairs, recall, memory, averages, warnings, folders."""
+"""The parts of a run that need no training: pairs, recall, memory, warnings, folders."""
 
 import json
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from cpd_model.config import CPDConfig
 from cpd_model.errors import InputError
@@ -17,7 +16,6 @@ from training.run.model import merged_config
 from training.run.pairs import read_run_pairs
 from training.run.recall import recall_figures
 from training.run.report import Warnings, Window
-from training.run.weight_average import WeightAverage
 from training.synthetic.smoke import make_smoke_pairs
 
 
@@ -126,22 +124,6 @@ def test_a_change_that_does_not_fit_is_one_sentence(changes, sentence):
         merged_config(CPDConfig.preset("tiny-resnet3d"), changes)
 
 
-def test_the_average_of_weights_follows_them():
-    model = nn.Linear(1, 1, bias=False)
-    nn.init.zeros_(model.weight)
-    average = WeightAverage(model, decay=0.5)
-    nn.init.ones_(model.weight)
-
-    average.update(model)
-    average.update(model)
-
-    # decays 1/10 and 2/11: 0 -> 9/10 -> 9/10 * 2/11 + 9/11
-    assert average.weights["weight"].item() == pytest.approx(0.9 * 2 / 11 + 9 / 11)
-    with average.inside(model):
-        assert model.weight.item() == pytest.approx(0.9 * 2 / 11 + 9 / 11)
-    assert model.weight.item() == 1
-
-
 def test_banks_and_optimizer_are_part_of_the_expected_memory():
     towers = begin(tiny_config())[0].towers
     learning = sum(weight.numel() for weight in towers.model.parameters())
@@ -149,7 +131,6 @@ def test_banks_and_optimizer_are_part_of_the_expected_memory():
     budget = predict(towers, tiny_config(), num_items=1000, local_pairs=4)
 
     assert budget.gradients == budget.optimizer == 4 * learning
-    assert budget.average == 0
     assert budget.activations > 0
     assert towers.stage == "I"
 
