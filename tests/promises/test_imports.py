@@ -6,7 +6,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "faiss", "av", "sqlalchemy", "alembic", "fastapi", "PIL")
+HEAVY = (
+    "torch",
+    "transformers",
+    "faiss",
+    "av",
+    "sqlalchemy",
+    "alembic",
+    "fastapi",
+    "PIL",
+    "sklearn",
+)
 
 HELP = """
 import sys
