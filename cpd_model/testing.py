@@ -1,10 +1,9 @@
 """Small encoders whose answers can be worked out by hand; public, for tests and first steps."""
 
 import hashlib
-import string
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -21,9 +20,6 @@ COLORS = {
     "white": (255, 255, 255),
 }
 """Names that ColorEncoder understands, with their RGB values."""
-
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-"""What the vocabulary of a tokenizer made here begins with."""
 
 
 class ColorEncoder:
@@ -104,6 +100,7 @@ def tiny_bundle(
 
     from cpd_model.bundles.bundle import save_bundle
     from cpd_model.config import CPDConfig
+    from cpd_model.made_tokenizers import tiny_tokenizer
     from cpd_model.model import CPDModel
     from cpd_model.processor import CPDProcessor
 
@@ -116,38 +113,3 @@ def tiny_bundle(
                 torch.nn.init.kaiming_normal_(module.weight, mode="fan_in")
     save_bundle(model, CPDProcessor.for_config(config, tiny_tokenizer()), folder)
     return folder
-
-
-def tiny_tokenizer() -> Any:
-    """A WordPiece tokenizer whose vocabulary is special tokens, colours, letters and digits."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-
-    letters = [*string.ascii_lowercase, *string.digits]
-    words = [*SPECIAL_TOKENS, *COLORS, *letters]
-    words += [f"##{letter}" for letter in string.ascii_lowercase[: 64 - len(words)]]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return finished_tokenizer(tokenizer)
-
-
-def finished_tokenizer(tokenizer: Any) -> Any:
-    """A tokenizer of `tokenizers` as transformers takes it, each text between [CLS] and [SEP].
-
-    Its vocabulary must begin with SPECIAL_TOKENS.
-    """
-    from tokenizers import processors
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        special_tokens=[(word, tokenizer.token_to_id(word)) for word in ("[CLS]", "[SEP]")],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-    )

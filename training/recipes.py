@@ -171,7 +171,7 @@ def own_pairs(recipe: str, *, out: Path) -> "PairSource | None":
 
 def own_tokenizer(preset: str) -> Callable[[], Any] | None:
     """What makes the words of a preset that is too small for any other text encoder's."""
-    from cpd_model.testing import tiny_tokenizer
+    from cpd_model.made_tokenizers import tiny_tokenizer
     from training.synthetic.films import synthetic_tokenizer
 
     if preset == "synthetic":

@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 from cpd_model.encoders.progress_bars import no_progress_bars
-from cpd_model.testing import tiny_tokenizer
+from cpd_model.made_tokenizers import tiny_tokenizer
 from training.config import RunConfig
 from training.data.pair import Pair
 from training.recipes import kinetics210k

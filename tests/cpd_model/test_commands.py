@@ -134,7 +134,7 @@ def test_cpd_start_tells_its_terms_and_its_limits(start_bundle: Path) -> None:
     facts = answer("show", "cpd-start")
 
     assert not any("MSR-VTT" in terms for terms in facts["terms"])
-    assert any("about 6 % top-1 among the 101" in note for note in facts["notes"])
+    assert any("about 7 % top-1 among the 101" in note for note in facts["notes"])
 
 
 @pytest.mark.slow

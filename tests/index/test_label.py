@@ -83,4 +83,5 @@ def test_a_file_that_holds_no_labels_is_one_sentence(tmp_path: Path, content: by
 def test_the_model_made_from_labels_of_pictures_is_called_weak() -> None:
     assert "weak" in str(weakness_of("cpd-start"))
     assert "one clip in four" in str(weakness_of("cpd-base"))
+    assert "108 of them of three actions" in str(weakness_of("cpd-base"))
     assert weakness_of("some/other") is None

@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 
 from cpd_model.config import CPDConfig
+from cpd_model.made_tokenizers import tiny_tokenizer
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor, Tokens
-from cpd_model.testing import tiny_tokenizer
 from training.config import (
     Curriculum,
     DataChoice,

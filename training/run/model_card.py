@@ -3,6 +3,13 @@
 import json
 from typing import Any
 
+PIPELINE_TAG = "feature-extraction"
+"""The Hub's word for models that give vectors. It has none for zero-shot labels of video;
+`video-text-to-text` is for models that write text, `video-classification` for fixed classes.
+
+Source: packages/tasks/src/pipelines.ts of huggingface/huggingface.js.
+"""
+
 
 def model_card(record: dict[str, Any], figures: dict[str, Any] | None) -> str:
     """The card of a finished run, Markdown.
@@ -15,7 +22,7 @@ def model_card(record: dict[str, Any], figures: dict[str, Any] | None) -> str:
     start = settings["model"]["start"] or f"random weights ({settings['model']['preset']})"
     return f"""---
 library_name: cpd
-pipeline_tag: video-text-to-text
+pipeline_tag: {PIPELINE_TAG}
 tags: [video, retrieval, contrastive-learning]
 ---
 

@@ -240,7 +240,7 @@ def synthetic_tokenizer() -> Any:
     """One token for each word of the captions, lower case."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-    from cpd_model.testing import SPECIAL_TOKENS, finished_tokenizer
+    from cpd_model.made_tokenizers import SPECIAL_TOKENS, finished_tokenizer
 
     words = [*SPECIAL_TOKENS, *COLORS, *SHAPES, "moves", "then", *WAYS]
     vocabulary = {word: index for index, word in enumerate(words)}

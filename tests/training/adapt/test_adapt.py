@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from cpd_model.bundles.bundle import open_bundle, open_model, recorded_fingerprint, save_bundle
 from cpd_model.config import CPDConfig
 from cpd_model.errors import InputError
+from cpd_model.made_tokenizers import tiny_tokenizer
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
-from cpd_model.testing import tiny_bundle, tiny_tokenizer
+from cpd_model.testing import tiny_bundle
 from tests.training.media import write_pairs
 from tests.training.run_listener import RememberingListener
 from training.adapt.adapt import run_adaptation

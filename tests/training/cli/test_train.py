@@ -98,6 +98,7 @@ def test_the_card_says_data_steps_seed_and_figures(finished):
 
     for words in ("12 pairs", "Terms:", "recall_at_5", "seed: 0", "cpd train smoke"):
         assert words in card
+    assert "pipeline_tag: feature-extraction" in card
 
 
 def test_the_record_says_which_run_this_was(finished):
