@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cpd_model.errors import InputError
 from training.adapt.folds import Trial, num_judges, plan_trials, trials_of
+from training.data.copies import copies_named, repeated_videos, shared_videos
 from training.data.manifest import CAPTION, LABEL, read_manifest
 from training.data.pair import Pair
 from training.data.pairs import read_pairs
@@ -61,6 +62,7 @@ def read_adapt_pairs(
         val = [pair for pair in pairs if pair.split == "val"]
         held = "the rows of the split val"
     _check(train, source.name, needed=MIN_PAIRS - bool(val))
+    _refuse_shared(train, val, one_list=val_source is None, held=held)
     if val:
         trials, judges = trials_of(train, val), f"{len(val)} held back ({held})"
     else:
@@ -83,8 +85,23 @@ def caption_column(source: Path) -> str:
 
 
 def groups_of(pairs: Sequence[Pair]) -> list[str]:
-    """What must not be torn apart: a group where there is one, else a video."""
-    return [f"group {pair.group}" if pair.group else f"video {pair.place}" for pair in pairs]
+    """What must not be torn apart: a group where there is one, else a video; copies are of one."""
+    joined: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while name in joined:
+            name = joined[name]
+        return name
+
+    for video, original in repeated_videos(pairs):
+        ours, theirs = find(_own_group(video)), find(_own_group(original))
+        if ours != theirs:
+            joined[ours] = theirs
+    return [find(_own_group(pair)) for pair in pairs]
+
+
+def _own_group(pair: Pair) -> str:
+    return f"group {pair.group}" if pair.group else f"video {pair.place}"
 
 
 def caption_kinds(pairs: Sequence[Pair]) -> list[int]:
@@ -102,6 +119,19 @@ def caption_kinds(pairs: Sequence[Pair]) -> list[int]:
             root[find(item)] = find(first.setdefault(caption, item))
     numbers = {name: number for number, name in enumerate(sorted(set(map(find, root))))}
     return [numbers[find(item)] for item in range(len(pairs))]
+
+
+def _refuse_shared(
+    train: Sequence[Pair], val: Sequence[Pair], *, one_list: bool, held: str
+) -> None:
+    # not a warning as in other runs: here those that judge choose what is kept
+    shared = shared_videos(train, val, one_list=one_list)
+    if shared:
+        raise InputError(
+            f"{len(shared)} of {len(val)} pairs that judge ({held}) are learned from too: "
+            f"{copies_named(shared)}; they would choose what they know by heart, so take them out "
+            "of one of the two"
+        )
 
 
 def _check(train: Sequence[Pair], name: str, *, needed: int) -> None:

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cpd_model.errors import InputError
 from cpd_model.zero_shot import spoken_label
-from training.data.pair import ManifestRow, as_captions
+from training.data.pair import ManifestRow, Pair, as_captions
 from training.data.pair_folders import read_folder
 from training.data.tables import Record, read_csv, read_jsonl, read_parquet
 from training.data.webdataset import read_shards
@@ -68,9 +68,12 @@ def read_manifest(
     return rows if split is None else _of_split(source, rows, split)
 
 
-def videos_of(rows: Iterable[ManifestRow]) -> dict[Path, ManifestRow]:
+AnyPair = TypeVar("AnyPair", bound=Pair)
+
+
+def videos_of(rows: Iterable[AnyPair]) -> dict[Path, AnyPair]:
     """The first row of every video by its address, in the order of first mention."""
-    first: dict[Path, ManifestRow] = {}
+    first: dict[Path, AnyPair] = {}
     for row in rows:
         first.setdefault(row.address, row)
     return first

@@ -7,7 +7,7 @@ from cpd_model.errors import InputError
 from training.data.manifest import CAPTION, read_manifest
 from training.data.pair import ManifestRow, Pair, TarMember
 
-__all__ = ["CAPTION", "Pair", "TarMember", "overlap", "read_pairs"]
+__all__ = ["CAPTION", "Pair", "TarMember", "read_pairs"]
 
 
 def read_pairs(
@@ -16,7 +16,7 @@ def read_pairs(
     """Pairs from a list or a folder, in its order, each with all its captions.
 
     Rows of a split with one id, or without ids one path, are one pair; a video of two splits is
-    two, see `overlap`. Rows without a caption are left out.
+    two. Rows without a caption are left out.
 
     Args: see `training.data.manifest.read_manifest`, which says what a list is.
 
@@ -36,14 +36,6 @@ def read_pairs(
             "there is nothing to tell apart; list several videos"
         )
     return pairs
-
-
-def overlap(train: Iterable[Pair], val: Iterable[Pair]) -> list[Pair]:
-    """The pairs of `val` whose video or id is among those of `train` too, in order."""
-    known: set[object] = set()
-    for pair in train:
-        known.update((pair.id, pair.place))
-    return [pair for pair in val if pair.id in known or pair.place in known]
 
 
 def _collected(rows: Iterable[ManifestRow]) -> list[Pair]:

@@ -13,6 +13,7 @@ from cpd_model.cache import cache_folder
 from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
 from cpd_model.zero_shot import read_class_names
+from training.data.copies import copies_named, repeated_videos
 from training.data.manifest import videos_of
 from training.data.media_tasks import kind_of
 from training.data.pair import ManifestRow, Pair
@@ -169,3 +170,14 @@ def fairness_words(failures: list[Failure]) -> str:
     count = len(failures)
     failed = "1 failed video counts as a miss" if count == 1 else f"{count} failed count as misses"
     return f"ties count against the model; {failed if count else 'no video failed'}"
+
+
+def copies_words(videos: Mapping[Path, Pair]) -> str:
+    """Which videos are others under another name, for the end of a protocol line."""
+    copies = repeated_videos(list(videos.values()))
+    if not copies:
+        return ""
+    return (
+        f"; {len(copies)} of {len(videos)} videos repeat another's content "
+        f"({copies_named(copies)}) and count as videos of their own: list each content once"
+    )

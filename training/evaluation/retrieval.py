@@ -24,6 +24,7 @@ from training.evaluation.metrics import (
 )
 from training.evaluation.pool import (
     Failure,
+    copies_words,
     count_segments,
     embed_pool,
     encode_texts,
@@ -150,7 +151,8 @@ def evaluate_retrieval(
             "captions by the best of its own; "
             "a video scores as the best of its segments by cosine "
             f"({sampling_words(encoder, videos)}; {num_segments} in all); "
-            f"{fairness_words(failures)}."
+            f"{fairness_words(failures)}"
+            f"{copies_words(videos)}."
         ),
     )
 

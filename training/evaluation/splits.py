@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cpd_model.errors import InputError
-from training.data.manifest import read_manifest
+from training.data.copies import copies_named, shared_videos
+from training.data.manifest import read_manifest, videos_of
 from training.data.pair import ManifestRow
 from training.evaluation.pool import labelled_rows, one_label_each, read_classes
 
@@ -111,7 +112,10 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
         train=parts["train"],
         test=parts["test"],
         rows=rows,
-        warnings=_warnings(parts["train"], parts["test"], names),
+        warnings=[
+            *_copies(rows, part_of, number),
+            *_warnings(parts["train"], parts["test"], names),
+        ],
     )
 
 
@@ -170,6 +174,20 @@ def _parts(rows: list[ManifestRow], number: int, manifest: Path) -> dict[Path, s
                 "a video must be in one of the two"
             )
     return part_of
+
+
+def _copies(rows: list[ManifestRow], part_of: dict[Path, str], number: int) -> list[str]:
+    train, test = (
+        list(videos_of(row for row in rows if part_of[row.path] == part).values())
+        for part in ("train", "test")
+    )
+    shared = shared_videos(train, test, one_list=False)
+    if not shared:
+        return []
+    return [
+        f"{len(shared)} of {len(test)} test videos of split {number} are trained on under another "
+        f"name ({copies_named(shared)}), so the figures look too good; take them out of one part"
+    ]
 
 
 def _warnings(train: list[LabelledVideo], test: list[LabelledVideo], names: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ from training.evaluation.label_figures import label_figures, label_intervals, pe
 from training.evaluation.metrics import TIE_TOLERANCE, Floats, pessimistic_ranks
 from training.evaluation.pool import (
     Failure,
+    copies_words,
     count_segments,
     embed_pool,
     failures_of,
@@ -189,7 +190,8 @@ def evaluate_zero_shot(
             f"{len(clips.videos)} videos of {len(set(clips.classes_V))} classes, "
             f"all {len(clips.names)} classes of {classes.name} competing, "
             f"{_prediction_words(encoder, clips, pool)}; "
-            f"mean per class is over the classes that occur; {fairness_words(failures)}."
+            f"mean per class is over the classes that occur; {fairness_words(failures)}"
+            f"{copies_words(videos_of(clips.rows))}."
         ),
         class_names=clips.names,
     )
@@ -250,7 +252,8 @@ def evaluate_zero_shot_half(
             f"{len(drawn)} draws"
             + (f", {left_out} without a video left out" if left_out else "")
             + "; not comparable with all classes competing; "
-            f"{_prediction_words(encoder, clips, pool)}; {fairness_words(failures)}."
+            f"{_prediction_words(encoder, clips, pool)}; {fairness_words(failures)}"
+            f"{copies_words(videos_of(clips.rows))}."
         ),
     )
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cpd_model.errors import InputError
+from training.data.copies import copies_named, shared_videos
 from training.data.pair import Pair
-from training.data.pairs import overlap, read_pairs
-
-SHOWN = 5
-"""Shared videos that are named; the others are counted."""
+from training.data.pairs import read_pairs
 
 
 class RunPairs(NamedTuple):
@@ -52,13 +50,12 @@ def read_run_pairs(
     val = [pair for pair in judges if pair.split == "val"]
     if val_source and not val:
         val = judges
-    shared = overlap(train, val)
+    shared = shared_videos(train, val, one_list=val_source is None)
     if shared:
-        names = ", ".join(pair.id for pair in shared[:SHOWN])
-        more = f" and {len(shared) - SHOWN} more" if len(shared) > SHOWN else ""
+        held = "--val" if val_source else "the split val"
         on_message(
-            f"warning: {len(shared)} of {len(val)} videos of --val are learned from too, so its "
-            f"figures will be too good: {names}{more}"
+            f"warning: {len(shared)} of {len(val)} videos of {held} are learned from too, so its "
+            f"figures will be too good: {copies_named(shared)}; take them out of one of the two"
         )
     return RunPairs(source.name, train, val, pairs_fingerprint([*train, *val]))
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpd_model.errors import InputError
-from training.data.pairs import Pair, TarMember, overlap, read_pairs
+from training.data.copies import shared_videos
+from training.data.pairs import Pair, TarMember, read_pairs
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_one_split_is_read_alone(write):
     assert [pair.captions for pair in read_pairs(pairs, split="val")] == [("2",), ("4",), ("5",)]
 
 
-def test_a_video_of_two_splits_is_a_pair_in_each_and_overlap_tells(write):
+def test_a_video_of_two_splits_is_a_pair_in_each_and_is_told(write):
     pairs = read_pairs(write("path,caption,split\na,1,train\nb,2,val\na,3,val\na,4,train\n"))
 
     assert [(pair.id, pair.captions) for pair in pairs] == [
@@ -91,7 +92,7 @@ def test_a_video_of_two_splits_is_a_pair_in_each_and_overlap_tells(write):
         ("a", ("3",)),
     ]
     train, val = ([pair for pair in pairs if pair.split == part] for part in ("train", "val"))
-    assert [pair.captions for pair in overlap(train, val)] == [("3",)]
+    assert [both.video.captions for both in shared_videos(train, val)] == [("3",)]
 
 
 def test_a_label_becomes_a_caption_when_asked(write):
@@ -216,25 +217,6 @@ def test_a_folder_has_no_columns(tmp_path):
         read_pairs(tmp_path, caption_from="label")
 
 
-def pair(name: str, *, path: str = "", members: tuple[TarMember, ...] = ()) -> Pair:
-    return Pair(id=name, path=Path("/", path or name), captions=("x",), members=members)
-
-
-def test_overlap_is_by_id_and_by_video():
-    member, other = TarMember("0.mp4", 512, 9), TarMember("1.mp4", 1536, 9)
-    train = [pair("a"), pair("b"), pair("c", path="s.tar", members=(member,))]
-    val = [
-        pair("a", path="elsewhere"),
-        pair("e", path="b"),
-        pair("f", path="s.tar", members=(member,)),
-        pair("g", path="s.tar", members=(other,)),
-        pair("h"),
-    ]
-
-    assert [both.id for both in overlap(train, val)] == ["a", "e", "f"]
-    assert overlap([], val) == []
-
-
 @given(st.lists(st.tuples(st.integers(0, 4), st.text(max_size=5)), max_size=12))
 def test_csv_rows_are_collected_as_a_dictionary_would(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("pairs") / "p.jsonl"
@@ -253,6 +235,7 @@ def test_csv_rows_are_collected_as_a_dictionary_would(tmp_path_factory, rows):
 
 
 def test_a_pair_crosses_into_other_processes():
-    sent = pair("a", members=(TarMember("0.mp4", 512, 9),))
+    member = TarMember("0.mp4", 512, 9)
+    sent = Pair(id="a", path=Path("/a"), captions=("x",), members=(member,))
 
     assert pickle.loads(pickle.dumps(sent)) == sent
