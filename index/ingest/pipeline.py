@@ -330,6 +330,6 @@ class Pipeline:
 
 def _should_be_video(error: VideoError) -> bool:
     """Whether a file that cannot be read promised a video, by its content or else by its name."""
-    from index.video.file import VIDEO_EXTENSIONS
+    from index.video.extensions import VIDEO_EXTENSIONS
 
     return not isinstance(error, NotAVideoError) or error.path.suffix.lower() in VIDEO_EXTENSIONS

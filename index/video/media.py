@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 
 from cpd_model.encoder import ClipSpec, Frames
 from index.errors import NotAVideoError, VideoError
-from index.video.file import VIDEO_EXTENSIONS, looks_like_video
+from index.video.extensions import PICTURE_EXTENSIONS
+from index.video.file import looks_like_video
 from index.video.nearest import KeepRows, read_nearest, scan_of
 from index.video.picture import Painter, Shape, Size, clip_size
-from index.video.still import PICTURE_EXTENSIONS, is_still, read_still, stills_in
+from index.video.still import is_still, read_still, stills_in
 
 MediaKind: TypeAlias = Literal["video", "image", "frames"]
 """`frames` is a folder of pictures, one for each moment."""
-
-MEDIA_EXTENSIONS = VIDEO_EXTENSIONS | PICTURE_EXTENSIONS
-"""Names that promise a video or a picture, in lower case with the dot."""
 
 
 def media_kind(path: Path | str) -> MediaKind:

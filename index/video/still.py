@@ -14,12 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cpd_model.encoder import Frames
 from index.errors import NotAVideoError, VideoError
+from index.video.extensions import PICTURE_EXTENSIONS
 from index.video.picture import Shape
-
-PICTURE_EXTENSIONS = frozenset(
-    {".avif", ".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
-"""Names that promise a still picture, in lower case with the dot."""
 
 _FORMATS = ("AVIF", "BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow's readers that may look at a file; others start programs (EPS) or read text as pixels."""

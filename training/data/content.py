@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from index.video.still import stills_in
+from index.video.extensions import PICTURE_EXTENSIONS
 from training.data.pair import TarMember
 
 _BLOCK_BYTES = 1 << 20
@@ -37,6 +37,13 @@ def content_sizes(path: Path, members: Sequence[TarMember] = ()) -> tuple[int, .
     return tuple(file.stat().st_size for file in _files(path))
 
 
+def stands_still(path: Path, members: Sequence[TarMember] = ()) -> bool:
+    """Whether a medium's name, or that it is several pictures, says that it has no time."""
+    if members:
+        return len(members) > 1 or Path(members[0].name).suffix.lower() in PICTURE_EXTENSIONS
+    return path.suffix.lower() in PICTURE_EXTENSIONS or path.is_dir()
+
+
 def file_digest(path: Path) -> bytes:
     """sha256 of a file's bytes, 32 bytes.
 
@@ -48,7 +55,11 @@ def file_digest(path: Path) -> bytes:
 
 
 def _files(path: Path) -> Sequence[Path]:
-    return stills_in(path) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    from index.video.still import stills_in  # it brings FFmpeg, which a list of files needs not
+
+    return stills_in(path)
 
 
 def _digest_inside(archive: Path, member: TarMember) -> bytes:

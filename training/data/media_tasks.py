@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from cpd_model.encoder import ClipSpec, Frames
 from index.errors import VideoError
+from index.video.extensions import PICTURE_EXTENSIONS
 from index.video.media import MediaKind, media_files, media_kind, read_media_clip, read_media_frames
-from index.video.still import PICTURE_EXTENSIONS
 from training.data.augment import ClipPlan, cut_square
 from training.data.content import file_digest
 from training.data.pair import Pair

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from cpd_model.errors import InputError
-from index.video.media import MEDIA_EXTENSIONS, media_files, media_kind
+from index.video.extensions import MEDIA_EXTENSIONS
+from index.video.media import media_files, media_kind
 from training.data.pair import Pair
 from training.data.webdataset import open_media
 

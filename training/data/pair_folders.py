@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cpd_model.errors import InputError
-from index.video.media import MEDIA_EXTENSIONS
+from index.video.extensions import MEDIA_EXTENSIONS
 from training.data.pair import ManifestRow, as_captions
 from training.data.tables import parse_json
 

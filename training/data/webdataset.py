@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from cpd_model.errors import InputError
 from index.errors import VideoError
-from index.video.media import MEDIA_EXTENSIONS
-from index.video.still import PICTURE_EXTENSIONS
+from index.video.extensions import MEDIA_EXTENSIONS, PICTURE_EXTENSIONS
 from training.data.pair import ManifestRow, Pair, TarMember
 from training.data.pair_folders import TEXT_EXTENSIONS, captions_of_texts, word_in
 

@@ -13,9 +13,9 @@ from cpd_model.cache import cache_folder
 from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
 from cpd_model.zero_shot import read_class_names
+from training.data.content import stands_still
 from training.data.copies import copies_named, repeated_videos
 from training.data.manifest import videos_of
-from training.data.media_tasks import kind_of
 from training.data.pair import ManifestRow, Pair
 from training.evaluation.cache import (
     EmbeddedFile,
@@ -157,7 +157,7 @@ def count_segments(pool: EmbeddedPool) -> int:
 
 def sampling_words(encoder: Encoder, videos: Mapping[Path, Pair]) -> str:
     """How videos are cut, for a protocol line."""
-    stills = any(kind_of(pair) != "video" for pair in videos.values())
+    stills = any(stands_still(pair.path, pair.members) for pair in videos.values())
     return (
         f"{WINDOW_SECONDS:g} s windows every {HOP_SECONDS:g} s, "
         f"{encoder.clip_spec.num_frames} frames each"

@@ -150,9 +150,7 @@ def test_an_adaptation_refuses_judges_that_are_learned_from(write):
     source = clips(write, **FOUR)
     copies = clips(write, g=(b"4", ""), h=(b"9", ""))
 
-    with pytest.raises(
-        InputError, match=r"4 of 4 pairs that judge \(those of --val\) are learn"
-    ):
+    with pytest.raises(InputError, match=r"4 of 4 pairs that judge \(those of --val\) are learn"):
         read_adapt_pairs(source, source, seed=0)
     with pytest.raises(InputError, match=r"1 of 2 .*: g\.mp4 is a copy of d\.mp4; .*take them out"):
         read_adapt_pairs(source, copies, seed=0)

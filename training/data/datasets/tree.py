@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cpd_model.errors import InputError
-from index.video.media import MEDIA_EXTENSIONS
+from index.video.extensions import MEDIA_EXTENSIONS
 
 
 class Tree:
