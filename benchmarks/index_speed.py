@@ -44,7 +44,7 @@ from index.decoding.pool import DecodePool
 from index.ingest.embed import embed_videos
 from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding
 from index.ingest.pipeline import Bounds
-from index.segments import SamplingPlan, plan_sampling
+from index.ingest.sampling import SamplingPlan, plan_sampling
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ Axes: D dimensions of the shared space.
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self, overload
 
@@ -33,7 +32,6 @@ from index.library.add import AddReport, add_videos
 from index.library.library import Library as CatalogLibrary
 from index.library.opening import OpenLibrary, open_for_adding
 from index.search.moments import Hit
-from index.segments import Segment
 
 __all__ = [
     "AddReport",
@@ -353,11 +351,8 @@ def _label_stored(
     """Label a video from its vectors: nothing is decoded."""
     labels_LD = label_matrix(encoder, labels, ACTION_TEMPLATES)
     while True:
-        rows = library.segments(video.video_id)
+        segments = library.segments(video.video_id)
         embeddings_SD = library.embeddings(video.video_id)
-        if len(rows) == len(embeddings_SD):  # else it was indexed again between the two
+        if len(segments) == len(embeddings_SD):  # else it was indexed again between the two
             break
-    segments = [Segment(row.start_seconds, row.stop_seconds) for row in rows]
-    return score_labels(
-        Path(video.path), labels, labels_LD, segments, embeddings_SD, encoder=encoder
-    )
+    return score_labels(video.path, labels, labels_LD, segments, embeddings_SD, encoder=encoder)

@@ -8,6 +8,7 @@ from .ingest.outcomes import EmbeddedVideo as EmbeddedVideo
 from .ingest.outcomes import FailedEmbedding as FailedEmbedding
 from .ingest.outcomes import KnownVideo as KnownVideo
 from .ingest.pipeline import Bounds as Bounds
+from .ingest.sampling import plan_sampling as plan_sampling
 from .label import LabelledVideo as LabelledVideo
 from .label import label_video as label_video
 from .library.add import AddReport as AddReport
@@ -17,5 +18,4 @@ from .library.opening import open_for_adding as open_for_adding
 from .library.opening import open_for_search as open_for_search
 from .search.moments import Hit as Hit
 from .segments import Segment as Segment
-from .segments import plan_sampling as plan_sampling
 from .video.facts import VideoFacts as VideoFacts

@@ -34,11 +34,10 @@ class LabelScore(NamedTuple):
     probability: float
 
 
-class LabelledSegment(NamedTuple):
-    """One window [start, stop) of the video; its labels, the most probable first."""
+@dataclass(frozen=True, slots=True)
+class LabelledSegment(Segment):
+    """A segment of the video and its labels, the most probable first."""
 
-    start_seconds: float
-    stop_seconds: float
     labels: list[LabelScore]
 
 
@@ -59,7 +58,11 @@ class LabelledVideo:
             "model": self.model,
             "labels": [score._asdict() for score in self.labels[:top]],
             "segments": [
-                segment._asdict() | {"labels": [score._asdict() for score in segment.labels[:top]]}
+                {
+                    "start_seconds": segment.start_seconds,
+                    "stop_seconds": segment.stop_seconds,
+                    "labels": [score._asdict() for score in segment.labels[:top]],
+                }
                 for segment in self.segments
             ],
         }

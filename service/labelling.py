@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +20,6 @@ from index.label import (
     weakness_of,
 )
 from index.library.library import Library
-from index.segments import Segment
 from service.engine import Classification, LabelOrder
 from service.errors import OverloadedError, UploadTooLargeError
 
@@ -46,7 +46,7 @@ def label_stored(
     """
     check_labels(order.labels)
     video = library.video(video_id)
-    segments = [Segment(row.start_seconds, row.stop_seconds) for row in library.segments(video_id)]
+    segments = library.segments(video_id)
     embeddings_SD = library.embeddings(video_id)
     if len(segments) != len(embeddings_SD):
         raise OverloadedError(f"video {video_id} is being indexed again; try again in a moment")
@@ -109,4 +109,4 @@ def _classification(
 
 
 def _best(segments: Sequence[LabelledSegment], top: int | None) -> list[LabelledSegment]:
-    return [segment._replace(labels=segment.labels[:top]) for segment in segments]
+    return [replace(segment, labels=segment.labels[:top]) for segment in segments]

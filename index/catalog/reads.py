@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from cpd_model.encoder import Vectors
+from index.catalog.columns import SegmentColumns
 from index.catalog.records import FailedVideo, KnownFile, NamedVideo, SegmentRow, VideoRow
 from index.catalog.tables import (
     EmbeddingRecord,
@@ -47,18 +48,6 @@ class Counts(NamedTuple):
     failed: int
     segments: int
     hours: float
-
-
-class SegmentColumns(NamedTuple):
-    """Segments as columns, ascending by id."""
-
-    ids_N: NDArray[np.int64]
-    video_numbers_N: NDArray[np.int64]
-    starts_N: NDArray[np.float64]
-    stops_N: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.ids_N)
 
 
 class StoredVectors(NamedTuple):
@@ -172,7 +161,10 @@ def segments_of(connection: Connection, video_id: str) -> list[SegmentRow]:
         .where(VideoRecord.video_id == video_id)
         .order_by(SegmentRecord.id)
     )
-    return [SegmentRow(*row) for row in connection.execute(query)]
+    return [
+        SegmentRow(row.start_seconds, row.stop_seconds, segment_id=row.id)
+        for row in connection.execute(query)
+    ]
 
 
 def embeddings_of(connection: Connection, video_id: str, *, embed_dim: int) -> Vectors:

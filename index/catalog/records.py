@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from index.file_version import FileVersion
+from index.segments import Segment
 from index.video.facts import VideoFacts
 
 
@@ -59,12 +60,12 @@ class VideoRow(FileVersion, VideoFacts):
     """Seconds since 1970, when this row last changed."""
 
 
-class SegmentRow(NamedTuple):
-    """One window [start, stop) of a video."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRow(Segment):
+    """A segment of an indexed video."""
 
     segment_id: int
-    start_seconds: float
-    stop_seconds: float
+    """Never used again, even when the segment is gone."""
 
 
 class NamedVideo(NamedTuple):

@@ -85,7 +85,8 @@ def add(
                 paths,
                 library,
                 model=model,
-                windows=(window, hop),
+                window_seconds=window,
+                hop_seconds=hop,
                 device=device,
                 workers=workers,
                 wait_seconds=wait,
@@ -113,7 +114,8 @@ def _add(
     folder: Path,
     *,
     model: str | None,
-    windows: tuple[float | None, float | None],
+    window_seconds: float | None,
+    hop_seconds: float | None,
     device: str,
     workers: int | None,
     wait_seconds: float,
@@ -128,7 +130,6 @@ def _add(
     from index.library.opening import open_for_adding
 
     list(expand_patterns(paths))  # a slip of the pen should not wait for the model
-    window_seconds, hop_seconds = windows
     library, encoder = open_for_adding(
         folder,
         model=model,

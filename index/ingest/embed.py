@@ -14,6 +14,7 @@ from typing import overload
 from cpd_model.encoder import Encoder
 from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, Outcome
 from index.ingest.pipeline import Bounds, Decoder, Pipeline
+from index.segments import Windows
 
 
 @overload
@@ -72,7 +73,7 @@ def embed_videos(
         iter(paths),
         encoder,
         decoder,
-        windows=(window_seconds, hop_seconds),
+        windows=Windows(window_seconds, hop_seconds),
         known=known or (lambda path, content_hash: False),
         on_segments=on_segments or (lambda count: None),
         bounds=bounds or Bounds.for_device(encoder.device),

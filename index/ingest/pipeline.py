@@ -24,8 +24,9 @@ from index.ingest.outcomes import (
     KnownVideo,
     Outcome,
 )
+from index.ingest.sampling import plan_sampling
 from index.ingest.tasks import DecodeTask, FeaturePooler, clip_tasks, frame_tasks
-from index.segments import Segment, plan_sampling
+from index.segments import Segment, Windows
 
 if TYPE_CHECKING:
     from index.decoding.worker import HashedFacts
@@ -85,7 +86,7 @@ class _Video:
 
     file: FileVersion
     facts: "VideoFacts | None" = None
-    segments: list[Segment] = field(default_factory=list)
+    segments: Sequence[Segment] = ()
     to_decode: deque[DecodeTask] = field(default_factory=deque)
     num_unfinished: int = 0
     """Tasks that are not encoded yet."""
@@ -119,7 +120,7 @@ class Pipeline:
         encoder: Encoder,
         decoder: Decoder,
         *,
-        windows: tuple[float, float],
+        windows: Windows,
         known: Callable[[Path, str], bool],
         on_segments: Callable[[int], None],
         bounds: Bounds,
@@ -249,11 +250,10 @@ class Pipeline:
 
     def _plan(self, video: _Video, facts: "VideoFacts") -> None:
         spec = self._encoder.clip_spec
-        window_seconds, hop_seconds = self._windows
         plan = plan_sampling(
             facts.duration_seconds,
-            window_seconds=window_seconds,
-            hop_seconds=hop_seconds,
+            window_seconds=self._windows.window_seconds,
+            hop_seconds=self._windows.hop_seconds,
             num_frames=spec.num_frames,
             span_seconds=spec.span_seconds,
         )

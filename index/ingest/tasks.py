@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import Frames, Vectors
-from index.segments import SamplingPlan
+from index.ingest.sampling import SamplingPlan
 
 _POOL_SEGMENTS = 256
 """Segments pooled in one call: bounds the gathered (S, T, F) array."""

@@ -25,7 +25,6 @@ from index.ingest.events import AddListener, FileEnd, SilentListener
 from index.ingest.files import FoundFiles, find_videos
 from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
 from index.ingest.pipeline import Bounds, Decoder
-from index.segments import Segment
 
 if TYPE_CHECKING:
     from index.catalog.records import VideoRow
@@ -226,10 +225,7 @@ class _Adding:
             self._tally.ended("updated")
         else:
             source = rows[0].video_id
-            segments = [
-                Segment(row.start_seconds, row.stop_seconds)
-                for row in self._library.segments(source)
-            ]
+            segments = self._library.segments(source)
             self._put(
                 EmbeddedVideo(known.file, known.facts, segments, self._library.embeddings(source))
             )

@@ -37,7 +37,7 @@ from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import writer_lock
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
-from index.search.moments import Hit, Window, search_view
+from index.search.moments import Hit, ScoredSegment, search_view
 from index.vectors.current_view import CurrentView
 
 _MIGRATION_WAIT_SECONDS = 30
@@ -271,14 +271,14 @@ class Library:
                 writer.end()
 
 
-def _hit(window: Window, video: NamedVideo) -> Hit:
+def _hit(window: ScoredSegment, video: NamedVideo) -> Hit:
     return Hit(
+        window.start_seconds,
+        window.stop_seconds,
+        segment_id=window.segment_id,
         video_id=video.video_id,
         path=video.path,
-        start_seconds=window.start_seconds,
-        stop_seconds=window.stop_seconds,
         score=window.score,
-        segment_id=window.segment_id,
     )
 
 

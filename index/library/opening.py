@@ -9,6 +9,7 @@ from cpd_model.errors import InputError
 from index.catalog.records import LibrarySettings
 from index.errors import IndexMismatchError, LibraryNotFoundError
 from index.library.library import Library
+from index.segments import Windows
 
 WINDOW_SECONDS = 4.0
 """Of a new library, where nobody says otherwise; the hop is half the window."""
@@ -22,13 +23,6 @@ class OpenLibrary(NamedTuple):
 
     library: Library
     encoder: Encoder
-
-
-class Windows(NamedTuple):
-    """How a video is cut into segments."""
-
-    window_seconds: float
-    hop_seconds: float
 
 
 def choose_windows(window_seconds: float | None, hop_seconds: float | None) -> Windows:

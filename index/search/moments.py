@@ -23,14 +23,17 @@ Axes: k candidates, D dimensions.
 """
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
+from index.catalog.columns import SegmentColumns
+from index.catalog.records import SegmentRow
 from index.vectors.view import Candidates, View
 
 MAX_LIMIT = 10_000
@@ -39,39 +42,40 @@ _EQUAL = 1e-6
 """Scores closer than this are equal: float32 knows no better."""
 
 
-class Hit(NamedTuple):
-    """A moment, or a raw window, that fits the query."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit(SegmentRow):
+    """A moment, or a raw window, that fits the query; `segment_id` is its best window's."""
 
     video_id: str
     path: Path
-    start_seconds: float
-    stop_seconds: float
     score: float
     """Cosine of the query with the best window, in [-1, 1]."""
 
-    segment_id: int
-    """The best window."""
-
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the fields by name, the path as text."""
-        return self._asdict() | {"path": str(self.path)}
+        return {
+            "video_id": self.video_id,
+            "path": str(self.path),
+            "start_seconds": self.start_seconds,
+            "stop_seconds": self.stop_seconds,
+            "score": self.score,
+            "segment_id": self.segment_id,
+        }
 
 
-class Window(NamedTuple):
-    """A scored segment."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredSegment(SegmentRow):
+    """A segment with its score, or the moment that grew from it."""
 
     video_number: int
-    segment_id: int
-    start_seconds: float
-    stop_seconds: float
     score: float
 
 
-def merge_windows(windows: Iterable[Window], *, background: float) -> list[Window]:
+def merge_windows(windows: Iterable[ScoredSegment], *, background: float) -> list[ScoredSegment]:
     """Moments of scored windows, best first, by the rule on top of this module.
 
     Returns:
-        One Window a moment: its extent, with score and segment_id of its best window.
+        One ScoredSegment a moment: its extent, with score and segment_id of its best window.
     """
     moments: dict[int, _Moments] = {}
     for window in sorted(windows, key=_best_first):
@@ -87,7 +91,7 @@ def half_way(peak: float, background: float) -> float:
     return min(peak, (peak + background) / 2) - _EQUAL
 
 
-def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> list[Window]:
+def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> list[ScoredSegment]:
     """The best `limit` moments (or raw windows) of a view, best first; fewer if it has no more.
 
     Candidates are fetched and widened fourfold until `limit` results score at least as high as
@@ -111,12 +115,11 @@ def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> lis
         num_candidates *= 4
 
 
-def _windows(view: View, candidates: Candidates) -> list[Window]:
-    ids, videos, starts, stops = (column[candidates.rows_k].tolist() for column in view.columns)
-    return list(map(Window, videos, ids, starts, stops, candidates.scores_k.tolist()))
+def _windows(view: View, candidates: Candidates) -> list[ScoredSegment]:
+    return list(_scored(view.columns.take(candidates.rows_k), candidates.scores_k))
 
 
-def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[Window]:
+def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[ScoredSegment]:
     """Moments of every video that has a candidate, right for all that peak at the floor or above.
 
     A moment can be wider than its candidates: windows down to its half-way mark belong to it,
@@ -125,7 +128,7 @@ def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[Windo
     """
     background = view.background(query_D)
     least = half_way(candidates.floor, background)
-    windows: list[Window] = []
+    windows: list[ScoredSegment] = []
     seen: set[int] = set()
     for row in candidates.rows_k.tolist():
         video_number = int(view.columns.video_numbers_N[row])
@@ -135,10 +138,20 @@ def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[Windo
         rows = view.rows_of_video_at(row)
         scores = view.scores(rows, query_D)
         high = np.flatnonzero(scores >= least)
-        ids, _, starts, stops = (column[rows][high].tolist() for column in view.columns)
-        score_list = scores[high].tolist()
-        windows += map(Window, [video_number] * len(ids), ids, starts, stops, score_list)
+        windows += _scored(view.columns.take(rows).take(high), scores[high])
     return merge_windows(windows, background=background)
+
+
+def _scored(columns: SegmentColumns, scores_N: Vectors) -> Iterator[ScoredSegment]:
+    rows = zip(*(column.tolist() for column in columns), scores_N.tolist(), strict=True)
+    for segment_id, video_number, start_seconds, stop_seconds, score in rows:
+        yield ScoredSegment(
+            start_seconds,
+            stop_seconds,
+            segment_id=segment_id,
+            video_number=video_number,
+            score=score,
+        )
 
 
 class _Moments:
@@ -148,9 +161,9 @@ class _Moments:
         self._background = background
         self._starts: list[float] = []
         self._stops: list[float] = []
-        self.found: list[Window] = []
+        self.found: list[ScoredSegment] = []
 
-    def take(self, window: Window) -> None:
+    def take(self, window: ScoredSegment) -> None:
         """Start a moment, join those that the window touches, or leave it out."""
         first = bisect.bisect_left(self._stops, window.start_seconds)
         end = bisect.bisect_right(self._starts, window.stop_seconds)
@@ -162,16 +175,16 @@ class _Moments:
         if window.score >= half_way(best.score, self._background):
             start_seconds = min(window.start_seconds, touched[0].start_seconds)
             stop_seconds = max(window.stop_seconds, touched[-1].stop_seconds)
-            grown = best._replace(start_seconds=start_seconds, stop_seconds=stop_seconds)
+            grown = replace(best, start_seconds=start_seconds, stop_seconds=stop_seconds)
             self._replace(first, end, grown)
 
-    def _replace(self, first: int, end: int, moment: Window) -> None:
+    def _replace(self, first: int, end: int, moment: ScoredSegment) -> None:
         self._starts[first:end] = [moment.start_seconds]
         self._stops[first:end] = [moment.stop_seconds]
         self.found[first:end] = [moment]
 
 
-def _best_first(window: Window) -> tuple[float, int]:
+def _best_first(window: ScoredSegment) -> tuple[float, int]:
     return -window.score, window.segment_id
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import Vectors
-from index.catalog.reads import SegmentColumns
+from index.catalog.columns import SegmentColumns, joined
 from index.vectors.faiss_device import FlatSearcher
 from index.vectors.snapshot import FlatVectors
 
@@ -99,7 +99,7 @@ class View:
     @property
     def num_removed(self) -> int:
         """Rows that are still there and found no more."""
-        return len(self.columns) - self.num_live
+        return self.columns.num_segments - self.num_live
 
     def advanced(
         self,
@@ -110,7 +110,7 @@ class View:
         removed_ids: NDArray[np.int64],
     ) -> "View":
         """The view at a later generation; only one thread at a time may advance a line of views."""
-        columns = _joined(self.columns, added)
+        columns = joined([self.columns, added])
         gone = _live_rows_of(columns, removed_ids)
         video_numbers_N = columns.video_numbers_N
         video_numbers_N[gone] = REMOVED  # fresh from concatenate: nobody else sees it
@@ -124,7 +124,7 @@ class View:
             columns=columns,
             run_starts_R=_run_starts(video_numbers_N),
             sum_D=sum_D,
-            num_live=self.num_live + len(added) - len(gone),
+            num_live=self.num_live + added.num_segments - len(gone),
         )
 
     def background(self, query_D: Vectors) -> float:
@@ -179,7 +179,7 @@ def first_view(main: MainIndex, live: SegmentColumns, *, generation: int, tail_M
     """
     ids_F = main.vectors.ids_N
     in_tail = ~np.isin(live.ids_N, ids_F, assume_unique=True)
-    columns = _joined(_of_main(ids_F, live), _take(live, in_tail))
+    columns = joined([_of_main(ids_F, live), live.take(in_tail)])
     empty = Tail(np.empty((0, main.vectors.vectors_ND.shape[1]), dtype=np.float32), 0)
     tail = empty.append(tail_MD)
     alive_F = columns.video_numbers_N[: len(ids_F)] != REMOVED
@@ -193,7 +193,7 @@ def first_view(main: MainIndex, live: SegmentColumns, *, generation: int, tail_M
         columns=columns,
         run_starts_R=_run_starts(columns.video_numbers_N),
         sum_D=sum_D,
-        num_live=len(live),
+        num_live=live.num_segments,
     )
 
 
@@ -216,29 +216,10 @@ def _of_main(ids_F: NDArray[np.int64], live: SegmentColumns) -> SegmentColumns:
     return SegmentColumns(ids_F, video_numbers_F, starts_F, stops_F)
 
 
-def _take(columns: SegmentColumns, which: NDArray[np.bool_]) -> SegmentColumns:
-    return SegmentColumns(
-        columns.ids_N[which],
-        columns.video_numbers_N[which],
-        columns.starts_N[which],
-        columns.stops_N[which],
-    )
-
-
-def _joined(first: SegmentColumns, then: SegmentColumns) -> SegmentColumns:
-    """Rows of both, in new arrays."""
-    return SegmentColumns(
-        np.concatenate([first.ids_N, then.ids_N]),
-        np.concatenate([first.video_numbers_N, then.video_numbers_N]),
-        np.concatenate([first.starts_N, then.starts_N]),
-        np.concatenate([first.stops_N, then.stops_N]),
-    )
-
-
 def _live_rows_of(columns: SegmentColumns, ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of those ids that are here and alive."""
     rows = np.searchsorted(columns.ids_N, ids)
-    rows = rows[rows < len(columns)]
+    rows = rows[rows < columns.num_segments]
     found = np.isin(columns.ids_N[rows], ids)
     rows = rows[found]
     alive: NDArray[np.int64] = rows[columns.video_numbers_N[rows] != REMOVED]

@@ -48,7 +48,7 @@ def video_row(video_id: str, path: str, *, duration_seconds: float = 60.0) -> Vi
     )
 
 
-DOG_HIT = Hit(DOG_ID, Path("/videos/dog.mp4"), 12.0, 18.0, 0.5, 7)
+DOG_HIT = Hit(12.0, 18.0, segment_id=7, video_id=DOG_ID, path=Path("/videos/dog.mp4"), score=0.5)
 
 
 class FakeEngine:

@@ -1,12 +1,12 @@
 """What is accepted and what is sent, at its limits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from index.label import LabelledSegment, LabelScore
-from index.search.moments import Hit
 from service.engine import Classification, SearchAnswer
 from service.schemas import (
     ClassifyResponse,
@@ -87,7 +87,7 @@ def test_a_hit_carries_everything_that_is_needed_to_show_it() -> None:
 
 def test_a_file_name_that_is_no_utf8_can_be_sent() -> None:
     """Paths are bytes on Linux; a lone surrogate cannot be written as JSON."""
-    hit = Hit(DOG_ID, Path("/videos/caf\udce9.mp4"), 0.0, 4.0, 0.5, 1)
+    hit = replace(DOG_HIT, path=Path("/videos/caf\udce9.mp4"))
 
     response = SearchResponse.of("x", SearchAnswer("fake", [hit], 0.0, 0.0))
     video = Video.of(video_row(DOG_ID, "/videos/caf\udce9.mp4"))

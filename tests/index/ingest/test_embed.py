@@ -14,7 +14,7 @@ from cpd_model.testing import ColorEncoder
 from index.ingest.embed import embed_videos
 from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
 from index.ingest.pipeline import Bounds
-from index.segments import plan_sampling
+from index.ingest.sampling import plan_sampling
 from tests.index.fake_decoder import FakeDecoder, painted_frames
 
 DURATIONS = {"a": 0.04, "b": 3.0, "c": 9.7, "d": 61.3, "e": 4.0, "f": 8.0}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cpd_model.encoder import Vectors
+from index.ingest.sampling import plan_sampling
 from index.ingest.tasks import FeaturePooler, clip_tasks, frame_tasks
-from index.segments import plan_sampling
 
 PLAN = plan_sampling(60.0, window_seconds=4.0, hop_seconds=2.0, num_frames=4)
 

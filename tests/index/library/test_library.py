@@ -32,6 +32,7 @@ from index.errors import (
 from index.file_version import FileVersion
 from index.library.library import Library
 from index.library.lock import writer_lock
+from index.search.moments import Hit
 from tests.index.libraries import (
     FACTS,
     SETTINGS,
@@ -187,9 +188,9 @@ class TestVideos:
             video_id = put(writer, "/videos/a.mp4", rows_SD)
 
         assert library.segments(video_id) == [
-            SegmentRow(3, 0.0, 4.0),
-            SegmentRow(4, 2.0, 6.0),
-            SegmentRow(5, 4.0, 8.0),
+            SegmentRow(0.0, 4.0, segment_id=3),
+            SegmentRow(2.0, 6.0, segment_id=4),
+            SegmentRow(4.0, 8.0, segment_id=5),
         ]
         assert library.embeddings(video_id) == pytest.approx(rows_SD, abs=1e-3)
         assert library.embeddings(video_id).dtype == np.float32
@@ -384,7 +385,9 @@ class TestSearching:
 
         best = library.search(axis(0) * 3, fingerprint=MADE_BY, limit=1, merge=False)[0]
 
-        assert best == (video_id, Path("/a.mp4"), 2.0, 6.0, 1.0, 2)
+        assert best == Hit(
+            2.0, 6.0, segment_id=2, video_id=video_id, path=Path("/a.mp4"), score=1.0
+        )
 
     def test_neighbours_merge_into_one_moment(self, library: Library) -> None:
         with library.writer() as writer:

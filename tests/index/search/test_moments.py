@@ -4,6 +4,7 @@ Axes: N rows, D dimensions, k hits.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
-from index.catalog.reads import SegmentColumns, StoredVectors
-from index.search.moments import Window, half_way, merge_windows, search_view
+from index.catalog.columns import SegmentColumns
+from index.catalog.reads import StoredVectors
+from index.search.moments import ScoredSegment, half_way, merge_windows, search_view
 from index.vectors.faiss_device import CpuSearcher
 from index.vectors.snapshot import build_vectors
 from index.vectors.view import MainIndex, View, first_view
@@ -24,18 +26,32 @@ FAR_APART = 1e-5
 """Scores of FAISS and NumPy differ by less."""
 
 
-def row_of_windows(scores: Sequence[float], *, hop_seconds: float = 2.0) -> list[Window]:
+def scored_segment(
+    video_number: int, segment_id: int, start_seconds: float, stop_seconds: float, score: float
+) -> ScoredSegment:
+    return ScoredSegment(
+        start_seconds,
+        stop_seconds,
+        segment_id=segment_id,
+        video_number=video_number,
+        score=score,
+    )
+
+
+def row_of_windows(scores: Sequence[float], *, hop_seconds: float = 2.0) -> list[ScoredSegment]:
     """Windows of 4 s of one video, the i-th from i * hop on, with id i."""
-    return [Window(1, i, i * hop_seconds, i * hop_seconds + 4, s) for i, s in enumerate(scores)]
+    return [
+        scored_segment(1, i, i * hop_seconds, i * hop_seconds + 4, s) for i, s in enumerate(scores)
+    ]
 
 
-def extents(moments: Sequence[Window]) -> list[tuple[float, float]]:
+def extents(moments: Sequence[ScoredSegment]) -> list[tuple[float, float]]:
     return [(moment.start_seconds, moment.stop_seconds) for moment in moments]
 
 
-def slow_merge(windows: Sequence[Window], *, background: float) -> list[Window]:
+def slow_merge(windows: Sequence[ScoredSegment], *, background: float) -> list[ScoredSegment]:
     """The rule as it is written, every window against every moment."""
-    moments: list[Window] = []
+    moments: list[ScoredSegment] = []
     for window in sorted(windows, key=lambda w: (-w.score, w.segment_id)):
         touched = [moment for moment in moments if touch(moment, window)]
         best = max(touched, key=lambda m: (m.score, -m.segment_id), default=None)
@@ -46,12 +62,12 @@ def slow_merge(windows: Sequence[Window], *, background: float) -> list[Window]:
         start_seconds = min(member.start_seconds for member in group)
         stop_seconds = max(member.stop_seconds for member in group)
         moments.append(
-            (best or window)._replace(start_seconds=start_seconds, stop_seconds=stop_seconds)
+            replace(best or window, start_seconds=start_seconds, stop_seconds=stop_seconds)
         )
     return sorted(moments, key=lambda m: (-m.score, m.segment_id))
 
 
-def touch(a: Window, b: Window) -> bool:
+def touch(a: ScoredSegment, b: ScoredSegment) -> bool:
     same_video = a.video_number == b.video_number
     return same_video and a.start_seconds <= b.stop_seconds and b.start_seconds <= a.stop_seconds
 
@@ -65,7 +81,7 @@ scored_windows = st.lists(
         st.sampled_from([i / 16 for i in range(-8, 17)]),
     ),
     max_size=60,
-).map(lambda rows: [Window(row[0], i, *row[1:]) for i, row in enumerate(rows)])
+).map(lambda rows: [scored_segment(row[0], i, *row[1:]) for i, row in enumerate(rows)])
 
 
 class TestMerging:
@@ -75,7 +91,7 @@ class TestMerging:
         moments = merge_windows(windows, background=0.1)
 
         # half-way is 0.5: windows 1, 2 and 3 cover [2, 10); 0 and 4 touch it and are left out
-        assert moments == [Window(1, 2, 2.0, 10.0, 0.9)]
+        assert moments == [scored_segment(1, 2, 2.0, 10.0, 0.9)]
 
     def test_neighbours_below_half_way_are_left_out(self) -> None:
         moments = merge_windows(row_of_windows([0.4, 0.9, 0.4]), background=0.1)
@@ -92,7 +108,7 @@ class TestMerging:
     def test_a_high_window_between_two_moments_makes_them_one(self) -> None:
         moments = merge_windows(row_of_windows([0.8, 0.7, 0.9]), background=0.0)
 
-        assert moments == [Window(1, 2, 0.0, 8.0, 0.9)]
+        assert moments == [scored_segment(1, 2, 0.0, 8.0, 0.9)]
 
     def test_windows_that_only_touch_are_one_moment(self) -> None:
         moments = merge_windows(row_of_windows([0.8, 0.9], hop_seconds=4.0), background=0.0)
@@ -118,13 +134,15 @@ class TestMerging:
         assert best.stop_seconds - best.start_seconds < 20
 
     @given(scored_windows, st.sampled_from([-0.25, 0.0, 0.25, 0.5, 1.0]))
-    def test_it_is_the_rule_word_by_word(self, windows: list[Window], background: float) -> None:
+    def test_it_is_the_rule_word_by_word(
+        self, windows: list[ScoredSegment], background: float
+    ) -> None:
         moments = merge_windows(windows, background=background)
 
         assert moments == slow_merge(windows, background=background)
 
     @given(scored_windows)
-    def test_no_two_moments_of_a_video_overlap_or_touch(self, windows: list[Window]) -> None:
+    def test_no_two_moments_of_a_video_overlap_or_touch(self, windows: list[ScoredSegment]) -> None:
         moments = merge_windows(windows, background=0.0)
 
         pairs = [(a, b) for a in moments for b in moments if a is not b]
@@ -132,7 +150,7 @@ class TestMerging:
 
     @given(scored_windows)
     def test_moments_come_best_first_and_score_what_their_best_window_scores(
-        self, windows: list[Window]
+        self, windows: list[ScoredSegment]
     ) -> None:
         moments = merge_windows(windows, background=0.0)
 
@@ -141,14 +159,14 @@ class TestMerging:
         assert [m.score for m in moments] == [by_id[m.segment_id].score for m in moments]
 
     @given(scored_windows)
-    def test_every_window_touches_a_moment(self, windows: list[Window]) -> None:
+    def test_every_window_touches_a_moment(self, windows: list[ScoredSegment]) -> None:
         moments = merge_windows(windows, background=0.0)
 
         assert all(any(touch(window, moment) for moment in moments) for window in windows)
 
     @given(scored_windows, st.integers(0, 60), st.sampled_from([-0.25, 0.0, 0.5]))
     def test_lower_windows_do_not_change_a_moment_that_ends_above_them(
-        self, windows: list[Window], num_taken: int, background: float
+        self, windows: list[ScoredSegment], num_taken: int, background: float
     ) -> None:
         best_first = sorted(windows, key=lambda w: (-w.score, w.segment_id))
         taken, lower = best_first[:num_taken], best_first[num_taken:]
@@ -165,7 +183,7 @@ class Truth(NamedTuple):
     """A view, and its live windows with their vectors."""
 
     view: View
-    windows: list[Window]
+    windows: list[ScoredSegment]
     vectors_ND: Vectors
 
     def __repr__(self) -> str:
@@ -204,7 +222,7 @@ def make_view(
         added_MD=all_vectors[~in_main],
         removed_ids=every.ids_N[gone],
     )
-    windows = [Window(int(v), int(i), a, b, 0.0) for i, v, a, b in table[~gone].tolist()]
+    windows = [scored_segment(int(v), int(i), a, b, 0.0) for i, v, a, b in table[~gone].tolist()]
     return Truth(view, windows, all_vectors[~gone])
 
 
@@ -213,10 +231,10 @@ def as_columns(table: np.ndarray) -> SegmentColumns:
     return SegmentColumns(ids, videos, table[:, 2].copy(), table[:, 3].copy())
 
 
-def scored(truth: Truth, query_D: Vectors) -> list[Window]:
+def scored(truth: Truth, query_D: Vectors) -> list[ScoredSegment]:
     scores_N = np.vecdot(truth.vectors_ND, query_D / np.linalg.norm(query_D)).clip(-1, 1)
     pairs = zip(truth.windows, scores_N.tolist(), strict=True)
-    return [window._replace(score=score) for window, score in pairs]
+    return [replace(window, score=score) for window, score in pairs]
 
 
 views = st.builds(
@@ -281,7 +299,7 @@ class TestSearching:
             tail_MD=np.empty((0, 4), np.float32),
         )
         query_D = rows_ND[200]
-        windows = [Window(1, int(i), a, b, 0.0) for i, _, a, b in table.tolist()]
+        windows = [scored_segment(1, int(i), a, b, 0.0) for i, _, a, b in table.tolist()]
         truth = Truth(view, windows, vectors.vectors_ND)
 
         found = search_view(view, query_D, limit=1, merge=True)
@@ -325,7 +343,13 @@ class TestSearching:
 class TestViews:
     @given(views)
     def test_an_advanced_view_equals_one_loaded_afresh(self, truth: Truth) -> None:
-        table = np.array([(w[1], w[0], w[2], w[3]) for w in truth.windows], float).reshape(-1, 4)
+        table = np.array(
+            [
+                [w.segment_id, w.video_number, w.start_seconds, w.stop_seconds]
+                for w in truth.windows
+            ],
+            float,
+        ).reshape(-1, 4)
         main, tail = truth.view.main, truth.view.tail
         in_tail = ~np.isin(table[:, 0], main.vectors.ids_N)
 
