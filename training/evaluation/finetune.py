@@ -1,5 +1,8 @@
 """The fine-tuning protocol: the whole video tower learns a split's classes, tested on many views.
 
+With a frozen tower it is the authors' linear classification, see
+training.evaluation.tower_classifier.
+
 Axes: V test videos, L classes, K crops of a clip.
 """
 
@@ -8,7 +11,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +107,7 @@ def evaluate_finetune(
     with DecodePool() as pool:
         clips = _training_clips(split, settings, train_shape, submit=pool.submit)
         finetune(classifier, processor, clips, settings=settings, on_epoch=on_epoch)
-        tester = _Tester(classifier, processor, choice.views, test_shape)
+        tester = _Tester(classifier, processor, _views(choice), test_shape)
         logits_VL, reasons = tester.logits(split.test, submit=pool.submit, on_progress=on_progress)
     failures = failures_of(split.rows, EmbeddedPool(reasons={**clips.reasons, **reasons}))
     result = ClassifierResult(
@@ -126,8 +129,8 @@ def _load(model: str) -> tuple[CPDModel, CPDProcessor]:
     folder = find_model(model)
     if not is_bundle(folder):
         raise InputError(
-            f"{model} is no bundle of cpd, and only their video towers can be fine-tuned here; "
-            "use cpd evaluate linear for it"
+            f"{model} is no bundle of cpd, and only their video towers can be trained or run in "
+            "train mode here; use cpd evaluate linear --protocol cpd for it"
         )
     return open_model(folder)
 
@@ -161,7 +164,13 @@ def _training_clips(
         shape=shape,
         short_side_pixels=(low, high),
         submit=submit,
+        mirrors_all=settings.protocol == "authors",
     )
+
+
+def _views(choice: FinetuneChoice) -> Views:
+    """The test views, where the protocol has them lie."""
+    return replace(choice.views, reaches_end=choice.settings.protocol == "cpd")
 
 
 @dataclass(frozen=True)
@@ -196,7 +205,9 @@ class _Tester:
 def _setting(choice: FinetuneChoice, shape: ClipShape) -> dict[str, object]:
     settings = choice.settings
     return {
-        "views": str(choice.views),
+        "protocol_name": settings.protocol,
+        "frozen": settings.frozen,
+        "views": str(_views(choice)),
         "num_frames": shape.num_frames,
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -209,14 +220,20 @@ def _setting(choice: FinetuneChoice, shape: ClipShape) -> dict[str, object]:
 
 def _method(choice: FinetuneChoice, train_shape: ClipShape, test_shape: ClipShape) -> str:
     settings = choice.settings
+    what = (
+        "a linear layer on the frozen video tower, whose batch norms are in train mode,"
+        if settings.frozen
+        else "the whole video tower and a linear layer"
+    )
     return (
-        f"the whole video tower and a linear layer trained for {settings.epochs} epochs "
+        f"{what} trained for {settings.epochs} epochs "
         f"(batch {settings.batch_size}, SGD, rate {settings.learning_rate:g}, weight decay "
         f"{settings.weight_decay:g}, dropout {settings.dropout:g}, rate x{settings.decay:g} after "
         f"{settings.patience} epochs without a smaller training loss) on random clips of "
         f"{train_shape.num_frames} frames over {train_shape.span_seconds:.3g} s and squares of "
-        f"{train_shape.pixels} pixels, tested by the mean logits of {choice.views} views "
+        f"{train_shape.pixels} pixels, tested by the mean logits of {_views(choice)} views "
         f"(clips x crops) of {test_shape.pixels} pixels"
+        + ("; as the authors' code has it" if settings.protocol == "authors" else "")
     )
 
 

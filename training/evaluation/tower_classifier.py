@@ -6,7 +6,12 @@ differs: the authors watch the accuracy on the test split for that, here it is t
 so that no test video has a say in what is tested on it. One thing is added: when all is learned,
 the batch norms' statistics are taken once more, over up to 200 batches of training clips, because
 in a short run their running means are still those of the start (as SlowFast does, Feichtenhofer et
-al. 2019, precise batch norm).
+al. 2019, precise batch norm). And clips of classes that name a side are never mirrored. These last
+two are as the authors have them under the protocol `authors`.
+
+The authors' linear classification is the same training with all but the last layer frozen
+(--ft_begin_index 5): the weights rest, while the batch norms, in train mode, normalise by the batch
+and move their running means.
 
 Everything random at a step is a function of the seed and the step.
 
@@ -19,7 +24,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -38,6 +43,8 @@ from training.data.pair import Pair
 from training.evaluation.splits import LabelledVideo
 from training.evaluation.views import ClipShape, Submit, in_order
 
+FinetuneProtocol: TypeAlias = Literal["cpd", "authors"]
+
 _MIN_LEARNING_RATE = 1e-6
 _CLIPS_AHEAD = 32
 _SETTLING_STEPS = 200
@@ -47,6 +54,13 @@ _BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinetuneSettings:
     """How the classifier is trained; the defaults are the paper's."""
+
+    protocol: FinetuneProtocol = "cpd"
+    """authors: batch norms end with their running means, half of all clips are mirrored, and test
+    clips start at i / n, as in the authors' code."""
+
+    frozen: bool = False
+    """Whether the tower's weights rest, so that the linear layer alone learns."""
 
     epochs: int = 100
     batch_size: int = 128
@@ -82,6 +96,10 @@ class FinetuneSettings:
             )
 
 
+AUTHORS_LINEAR = FinetuneSettings(protocol="authors", frozen=True, learning_rate=2.0)
+"""The authors' linear classification; their README also names a rate of 20."""
+
+
 class Epoch(NamedTuple):
     """How one pass over the training videos went."""
 
@@ -95,13 +113,13 @@ class Epoch(NamedTuple):
 class VideoClassifier(nn.Module):
     """Clips (B, 3, T, H, W), normalised -> logits (B, L)."""
 
-    def __init__(self, model: CPDModel, *, num_classes: int, dropout: float) -> None:
+    def __init__(self, model: CPDModel, *, num_classes: int, dropout: float, frozen: bool) -> None:
         super().__init__()
         self.model = model
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(int(model.video_tower.num_features), num_classes)
         model.requires_grad_(False)
-        model.video_tower.requires_grad_(True)
+        model.video_tower.requires_grad_(not frozen)
 
     def forward(self, clips_BCTHW: Tensor) -> Tensor:
         logits_BL: Tensor = self.head(self.dropout(self.model.video_features(clips_BCTHW)))
@@ -122,6 +140,9 @@ class TrainingClips:
     """A clip's short side is drawn from this range before that."""
 
     submit: Submit
+    mirrors_all: bool = False
+    """Whether clips of classes that name a side, as in "turn left", are mirrored as well."""
+
     reasons: dict[Path, str] = field(default_factory=dict)
     """Why some could not be read, filled while they are asked for."""
 
@@ -154,7 +175,7 @@ class TrainingClips:
         plan = draw_plan(
             self.order.random(step, item),
             short_side_pixels=self.short_side_pixels,
-            mirror=not names_a_side([name]),
+            mirror=self.mirrors_all or not names_a_side([name]),
         )
         spec = ClipSpec(
             num_frames=self.shape.num_frames,
@@ -173,7 +194,9 @@ def new_classifier(
     """A classifier on this model's video tower; its new layer is drawn by the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        classifier = VideoClassifier(model, num_classes=num_classes, dropout=settings.dropout)
+        classifier = VideoClassifier(
+            model, num_classes=num_classes, dropout=settings.dropout, frozen=settings.frozen
+        )
     return classifier.to(device)
 
 
@@ -221,7 +244,8 @@ def finetune(
             )
         on_epoch(Epoch(epoch + 1, mean, float(optimizer.param_groups[0]["lr"])))
         schedule.step(mean)
-    _settle_norms(classifier, processor, clips, first_step=settings.epochs * steps)
+    if settings.protocol == "cpd":
+        _settle_norms(classifier, processor, clips, first_step=settings.epochs * steps)
     classifier.train(False)
 
 

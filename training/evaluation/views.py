@@ -8,7 +8,8 @@
             [ 1  ][ 2 ][ 3 ]             end to the right (or bottom) one; they may overlap;
                                          one crop alone is the centre
 
-The paper's are 10 clips x 3 crops.
+The paper's are 10 clips x 3 crops. The authors' code (MCG-NJU/CPD-Video, datasets/decoder.py) has
+clip i of n at i / n of the way instead: the first as early as the video allows, none as late.
 
 Axes: T frames of a clip, H height, W width, C channels (3, RGB), K crops.
 """
@@ -40,6 +41,9 @@ class Views:
     num_clips: int
     num_crops: int
 
+    reaches_end: bool = True
+    """False: clip i of n lies at i / n, as in the authors' code."""
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """`10x3` is 10 clips x 3 crops.
@@ -55,11 +59,14 @@ class Views:
         return cls(int(match.group(1)), int(match.group(2)))
 
     def __str__(self) -> str:
-        return f"{self.num_clips}x{self.num_crops}"
+        starts = "" if self.reaches_end else " (starts at i of n)"
+        return f"{self.num_clips}x{self.num_crops}{starts}"
 
     @property
     def places(self) -> list[float]:
         """Where each clip lies: 0 as early as the video allows, 1 as late."""
+        if not self.reaches_end:
+            return [index / self.num_clips for index in range(self.num_clips)]
         if self.num_clips == 1:
             return [0.5]
         return [index / (self.num_clips - 1) for index in range(self.num_clips)]

@@ -170,6 +170,33 @@ def test_linear_prints_its_figures_its_protocol_and_its_warnings(split_clips, mo
     assert figures["warnings"]
 
 
+def test_linear_trains_as_the_authors_do_when_asked(split_clips, model):
+    command = ["linear", "--manifest", split_clips, "--views", "2x1", "--model", model]
+
+    result = evaluate(*command, "--protocol", "authors", "--epochs", 2, "--json")
+
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert (figures["epochs"], figures["learning_rate"], figures["dropout"]) == (2, 2.0, 0.8)
+    assert "as the authors' code has it" in figures["protocol"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--protocol", "authors", "--train-views", "1x1"], "are of --protocol cpd"),
+        (["--protocol", "authors", "--features", "embedding"], "are of --protocol cpd"),
+        (["--epochs", "3"], "are of --protocol authors"),
+        (["--learning-rate", "20"], "are of --protocol authors"),
+    ],
+)
+def test_an_option_of_the_other_linear_protocol_is_refused(split_clips, options, sentence):
+    result = evaluate("linear", "--manifest", split_clips, *options)
+
+    assert isinstance(result.exception, InputError)
+    assert sentence in str(result.exception)
+
+
 def test_finetune_tells_each_epoch_and_leaves_a_folder(split_clips, model, tmp_path):
     command = ["finetune", "--manifest", split_clips, "--views", "1x1", "--model", model]
 

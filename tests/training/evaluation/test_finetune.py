@@ -1,19 +1,25 @@
 """Fine-tuning a tiny tower on videos of two colours, in seconds."""
 
 import json
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from cpd_model.bundles.bundle import open_model
 from cpd_model.errors import InputError
 from cpd_model.testing import tiny_bundle
 from tests.training.colored_clips import write_colors
 from tests.training.evaluation.test_linear import separable_rows
+from training.data.batch import BatchOrder
 from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
-from training.evaluation.tower_classifier import FinetuneSettings
-from training.evaluation.views import Views
+from training.evaluation.splits import LabelledVideo
+from training.evaluation.tower_classifier import AUTHORS_LINEAR, FinetuneSettings, TrainingClips
+from training.evaluation.views import ClipShape, Views
 
 SETTINGS = {"epochs": 20, "batch_size": 6, "dropout": 0.0, "seed": 1}
 
@@ -53,6 +59,70 @@ def test_two_colours_are_learned_and_told(colors, model, tmp_path):
     assert (tmp_path / "classifier" / "classes.txt").read_text() == "go\nstop\n"
     weights = load_file(tmp_path / "classifier" / "classifier.safetensors")
     assert weights["head.weight"].shape[0] == 2
+
+
+def test_the_authors_linear_classification_leaves_the_weights_and_moves_the_batch_norms(
+    colors, model, tmp_path
+):
+    settings = replace(AUTHORS_LINEAR, epochs=3, batch_size=6, learning_rate=0.5)
+    choice = FinetuneChoice(views=Views(2, 1), settings=settings)
+
+    result = evaluate_finetune(colors, model, choice=choice, device="cpu", out=tmp_path / "made")
+
+    tuned = load_file(tmp_path / "made" / "classifier.safetensors")
+    tower = open_model(Path(model))[0].video_tower
+    learns = {name for name, _ in tower.named_parameters()}
+    moved = {
+        name
+        for name, old in tower.state_dict().items()
+        if (tuned[f"video_tower.{name}"] != old).any()
+    }
+    assert moved.isdisjoint(learns)
+    assert all("running" in name or "num_batches" in name for name in moved)
+    assert bool(moved) == any("running" in name for name in tower.state_dict())
+    assert result.protocol.count("a linear layer on the frozen video tower") == 1
+    assert "2x1 (starts at i of n) views" in result.protocol
+    assert result.as_json()["frozen"] is True
+
+
+@pytest.mark.parametrize(("protocol", "batches_seen"), [("cpd", 1), ("authors", 3)])
+def test_batch_norms_are_settled_by_our_protocol_and_run_on_in_the_authors(
+    colors, tmp_path, protocol, batches_seen
+):
+    """Ours counts the batches of the last look alone, theirs those of all three epochs."""
+    model = str(tiny_bundle(tmp_path / "resnet3d", video_tower="resnet3d"))
+
+    settings = {"epochs": 3, "batch_size": 6, "protocol": protocol}
+    finetune(colors, model, settings=settings, out=tmp_path / "made")
+
+    weights = load_file(tmp_path / "made" / "classifier.safetensors")
+    counts = {int(value) for name, value in weights.items() if "num_batches_tracked" in name}
+    assert counts == {batches_seen}
+
+
+@pytest.mark.parametrize(("mirrors_all", "some"), [(False, False), (True, True)])
+def test_clips_of_a_class_that_names_a_side_are_mirrored_by_the_authors_alone(mirrors_all, some):
+    plans = []
+
+    def submit(function, path, pair, plan, spec, seconds):
+        plans.append(plan)
+        reading = Future()
+        reading.set_result(np.zeros((2, 8, 8, 3), np.uint8))
+        return reading
+
+    clips = TrainingClips(
+        videos=[LabelledVideo(Path(f"{n}.mkv"), 0, "") for n in range(8)],
+        class_names=["turn left"],
+        order=BatchOrder(num_items=8, batch_size=8, seed=0),
+        shape=ClipShape(2, 1.0, 8),
+        short_side_pixels=(8, 8),
+        submit=submit,
+        mirrors_all=mirrors_all,
+    )
+
+    list(clips.batches(0, 2))
+
+    assert any(plan.mirrored for plan in plans) == some
 
 
 def test_the_same_seed_learns_the_same_bit_for_bit(colors, model):

@@ -23,6 +23,13 @@ def test_the_papers_views_are_ten_clips_from_end_to_end_and_three_crops():
     assert crop_starts(340, 256, 3) == [0, 42, 84]
 
 
+def test_the_authors_code_starts_clip_i_of_n_at_i_nths():
+    """datasets/decoder.py: start_idx = delta * clip_idx / num_clips."""
+    assert Views(10, 3, reaches_end=False).places == pytest.approx([n / 10 for n in range(10)])
+    assert Views(1, 1, reaches_end=False).places == [0]
+    assert str(Views(10, 3, reaches_end=False)) != str(Views(10, 3))  # a cache tells them apart
+
+
 def test_one_clip_is_the_middle_and_one_crop_the_centre():
     assert Views(1, 1).places == [0.5]
     assert crop_starts(341, 256, 1) == [42]
