@@ -16,6 +16,7 @@ from cpd_model.errors import InputError
 from training.adapt.adaptation import Adaptation
 from training.adapt.pairs import read_adapt_pairs
 from training.adapt.result import write_adapted
+from training.run.distributed import processes_of_environment
 from training.run.events import RunListener, SilentListener
 from training.run.folder import RunFolder
 from training.run.pairs import RunPairs
@@ -31,7 +32,15 @@ def run_adaptation(
 
     What was stopped starts again with --resume: it takes minutes, and most of them are features,
     which are kept.
+
+    Raises:
+        InputError: nothing can be learned from these, or torchrun started several processes.
+        ModelError: the start cannot be had.
     """
+    if processes_of_environment().world_size > 1:
+        raise InputError(
+            "adapt runs in one process, for it takes minutes: start it without torchrun"
+        )
     folder = RunFolder(request.out)
     folder.check(resume=request.resume)
     if request.pairs is None:

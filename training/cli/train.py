@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.run.request import RunRequest
+    from training.run.request import RunRequest, RunResult
 
 EXIT_INTERRUPTED = 130
 
@@ -106,13 +106,22 @@ def train_command(
     train = run_adaptation if recipe == "adapt" else run_training
     with TrainProgress(Console(stderr=True)) as listener:
         result = train(request, command=as_typed(request, changes), listener=listener)
+    _tell(result, as_json=as_json)
+    if result.interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _tell(result: "RunResult", *, as_json: bool) -> None:
+    """The result on stdout, by the first of several processes alone."""
+    from training.run.distributed import processes_of_environment
+
+    if not processes_of_environment().first:
+        return
     if as_json:
         bundle = None if result.bundle is None else str(result.bundle)
         typer.echo(json.dumps({"bundle": bundle, "step": result.step, **result.figures}, indent=2))
     elif result.bundle is not None:
         typer.echo(f"{result.bundle} holds the model; search with it by --model {result.bundle}")
-    if result.interrupted:
-        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def as_typed(request: "RunRequest", changes: Sequence[str]) -> str:

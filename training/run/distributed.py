@@ -8,11 +8,18 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
 from cpd_model.errors import InputError
+
+_LONGEST_WAIT = timedelta(days=7)
+"""While one process works alone; one that died ends the others at once, by torchrun."""
+
+_waiting: list[distributed.ProcessGroup] = []
+"""The group that `wait_for_all` waits in: one, while the processes are connected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,15 +59,25 @@ def processes_of_environment() -> Processes:
 
 
 @contextmanager
-def process_group(processes: Processes, *, device: str) -> Iterator[None]:
-    """Connect the processes while the block runs: NCCL between GPUs, gloo between CPUs."""
+def process_group(
+    processes: Processes, *, device: str, exchange_timeout: timedelta | None = None
+) -> Iterator[None]:
+    """Connect the processes while the block runs: NCCL between GPUs, gloo between CPUs.
+
+    Args:
+        exchange_timeout: after which an exchange of a step has failed, for a process hangs; None:
+            PyTorch's own. `wait_for_all` has none, for one process may work alone for hours.
+    """
     if processes.world_size == 1:
         yield
         return
-    distributed.init_process_group("gloo" if device == "cpu" else "nccl")
+    distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=exchange_timeout)
+    # a group of its own: a hanging exchange is still noticed in minutes, and no GPU spins
+    _waiting.append(distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT))
     try:
         yield
     finally:
+        _waiting.clear()
         distributed.destroy_process_group()
 
 
@@ -95,7 +112,7 @@ def any_of(flag: bool, *, device: str) -> bool:
 def wait_for_all() -> None:
     """Return when each process has come here."""
     if distributed.is_initialized():
-        distributed.barrier()
+        distributed.barrier(group=_waiting[0] if _waiting else None)
 
 
 @contextmanager

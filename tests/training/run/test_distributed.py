@@ -2,6 +2,8 @@
 
 import os
 import socket
+import time
+from datetime import timedelta
 
 import pytest
 import torch
@@ -11,7 +13,12 @@ from cpd_model.errors import InputError
 from tests.training.run_fakes import NUM_PAIRS, begin, everything, plain_changes, run, tiny_config
 from training.config import LossChoice
 from training.data.batch import BatchOrder
-from training.run.distributed import Processes, process_group, processes_of_environment
+from training.run.distributed import (
+    Processes,
+    first_alone,
+    process_group,
+    processes_of_environment,
+)
 from training.run.loop import Plan
 
 KINDS = ("nce", "infonce", "sigmoid")
@@ -44,10 +51,7 @@ def test_half_of_what_torchrun_says_is_refused(monkeypatch):
 @pytest.mark.slow
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
     """Weights, banks and losses, over both stages, for each objective, at once and in parts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(_work, args=(port, tmp_path), nprocs=2, join=True)
+    multiprocessing.spawn(_work, args=(_free_port(), tmp_path), nprocs=2, join=True)
 
     for kind, parts in ((kind, parts) for kind in KINDS for parts in (1, 2)):
         alone, losses = _train(_config(kind, parts), Processes())
@@ -57,6 +61,35 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
             for name, value in alone.items():
                 if torch.is_tensor(value):
                     torch.testing.assert_close(shared["state"][name], value, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_who_waits_is_not_bound_by_the_time_out_of_an_exchange(tmp_path):
+    """The first process computes features or evaluates for as long as that takes."""
+    multiprocessing.spawn(_wait_long, args=(_free_port(), tmp_path), nprocs=2, join=True)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+
+
+def _wait_long(rank, port, folder):
+    _become(rank, port)
+    processes = processes_of_environment()
+    with process_group(processes, device="cpu", exchange_timeout=timedelta(seconds=2)):
+        with first_alone(processes):
+            time.sleep(5 if processes.first else 0)
+        (folder / str(rank)).touch()
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _become(rank, port):
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
 
 
 def _config(kind, parts):
@@ -80,9 +113,7 @@ def _train(config, processes):
 
 
 def _work(rank, port, folder):
-    torch.set_num_threads(1)
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+    _become(rank, port)
     processes = processes_of_environment()
     with process_group(processes, device="cpu"):
         for kind, parts in ((kind, parts) for kind in KINDS for parts in (1, 2)):
