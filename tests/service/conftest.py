@@ -8,16 +8,22 @@ from typing import TypeAlias
 import httpx
 import pytest
 
+from cpd_model.encoder import Encoder
 from cpd_model.testing import ColorEncoder
 from index.catalog.records import LibrarySettings
 from index.decoding.pool import DecodePool
 from index.library.add import add_videos
 from index.library.library import Library
 from service.app import create_app
-from service.engine import Engine
+from service.cpd_engine import CPDEngine
+from service.engine import Engine, LabelOrder
+from service.file_cache import FileCache
 from service.settings import Settings
 from tests.service.fakes import FakeEngine
 from tests.service.videos import write_colors
+
+Opener: TypeAlias = Callable[..., AbstractAsyncContextManager[CPDEngine]]
+COLORS = LabelOrder(labels=("red", "green", "blue", "yellow"), templates=("{}",))
 
 ClientFor: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -88,3 +94,28 @@ def decoder() -> Iterator[DecodePool]:
     """Decoder processes for the whole session: starting them takes longer than most tests."""
     with DecodePool(num_workers=1) as pool:
         yield pool
+
+
+@pytest.fixture
+def open_engine(color_library: Path, decoder: DecodePool, tmp_path: Path) -> Opener:
+    """Opens an engine with a model, and waits until it has been loaded or not."""
+
+    @asynccontextmanager
+    async def opened(
+        encoder: Encoder | Exception | None = None, *, wait: bool = True, **changes: object
+    ) -> AsyncIterator[CPDEngine]:
+        settings = Settings(library=color_library, **changes)  # type: ignore[arg-type]  # checked
+
+        def load(model: str | None, device: str) -> Encoder:
+            if isinstance(encoder, Exception):
+                raise encoder
+            return encoder or ColorEncoder()
+
+        with Library.open(color_library) as library:
+            cache = FileCache(tmp_path / "cache", max_bytes=10**6)
+            async with CPDEngine(library, decoder, cache, settings, load=load) as engine:
+                if wait:
+                    await engine.settled()
+                yield engine
+
+    return opened
