@@ -17,6 +17,8 @@ SETTINGS = LibrarySettings(
     model="color", fingerprint="c0" * 32, embed_dim=4, window_seconds=4, hop_seconds=2
 )
 
+MADE_BY = SETTINGS.fingerprint
+
 FACTS = VideoFacts(
     duration_seconds=12.5,
     fps=25.0,
@@ -83,3 +85,16 @@ def make_library(folder: Path, *, num_videos: int = 0, num_segments: int = 3) ->
         for i in range(num_videos):
             put(writer, f"/videos/{i}.mp4", unit_rows(num_segments, seed=i))
     return library
+
+
+def paths(library: Library, query_index: int, *, limit: int = 10) -> list[str]:
+    """The paths that a search along one axis finds with a score above 0.9."""
+    hits = library.search(axis(query_index), fingerprint=MADE_BY, limit=limit)
+    return [str(hit.path) for hit in hits if hit.score > 0.9]
+
+
+def flip_a_bit(file: Path) -> None:
+    """Damage a file near its end."""
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 4
+    file.write_bytes(content)

@@ -4,58 +4,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cpd_model.testing import tiny_bundle
-from index.cli.printing import clock_time, short_path, time_range
 from index.library.library import Library
-from tests.index.colored_videos import Ended, Scene, call_cpd, write_video
+from tests.index.colored_videos import Ended
 
 Call = Callable[..., Ended]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_bundle(tmp_path_factory.mktemp("model") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """red.mp4 (3 s), green.mp4 (9 s), broken.mp4, notes.txt"""
-    folder = tmp_path_factory.mktemp("videos")
-    write_video(folder / "red.mp4", Scene("red", 3))
-    write_video(folder / "green.mp4", Scene("green", 5), Scene("blue", 4))
-    (folder / "broken.mp4").write_bytes(b"not a video")
-    (folder / "notes.txt").write_text("not a video either")
-    return folder
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Call:
-    return lambda *words: call_cpd(capfd, words)
-
-
-@pytest.fixture(scope="module")
-def library(
-    tmp_path_factory: pytest.TempPathFactory, bundle: Path, videos: Path
-) -> tuple[Path, Any]:
-    """A library of the two good videos, and what `index add --json` said of it."""
-    from index.decoding.pool import DecodePool
-    from index.library.add import add_videos
-    from index.library.opening import open_for_adding
-
-    folder = tmp_path_factory.mktemp("library") / "lib"
-    opened, encoder = open_for_adding(folder, model=str(bundle), device="cpu")
-    with opened, DecodePool(num_workers=1) as pool:
-        report = add_videos([videos / "red.mp4", videos / "green.mp4"], opened, encoder, pool)
-    return folder, report.as_json()
-
-
-@pytest.fixture
-def lib(library: tuple[Path, Any]) -> Path:
-    return library[0]
 
 
 def test_add_lists_what_failed_and_exits_with_1(
@@ -209,83 +164,6 @@ def test_label_for_people_shows_the_timeline_when_asked(
     assert "00:00:04-00:00:08" not in short.out
 
 
-ONE_SENTENCE = {
-    "an absent path": (["index", "add", "{tmp}/absent", "--library", "{tmp}/lib"], "no such file"),
-    "an absent model": (
-        ["index", "add", "{videos}", "--library", "{tmp}/lib", "--model", "{tmp}/none"],
-        "no model",
-    ),
-    "a file as library": (
-        ["index", "add", "{videos}", "--library", "{videos}/notes.txt", "--model", "{bundle}"],
-        "notes.txt",
-    ),
-    "no library": (["search", "red", "--library", "{tmp}/none"], "no library"),
-    "status of no library": (["index", "status", "--library", "{tmp}/none"], "no library"),
-    "an empty query": (["search", "  ", "--library", "{lib}"], "query is empty"),
-    "another window": (
-        ["index", "add", "{videos}", "--library", "{lib}", "--window", "8"],
-        "window of 4 s, not 8 s",
-    ),
-    "another hop": (["index", "add", "{videos}", "--library", "{lib}", "--hop", "1"], "hop of 2 s"),
-    "a hop with gaps": (
-        ["index", "add", "{videos}", "--library", "{tmp}/lib", "--hop", "5"],
-        "at most the window",
-    ),
-    "another model": (
-        ["index", "add", "{videos}", "--library", "{lib}", "--model", "{other}"],
-        "was built by",
-    ),
-    "an unknown device": (
-        ["search", "red", "--library", "{lib}", "--device", "tpu"],
-        "device",
-    ),
-    "one label": (["label", "{videos}/red.mp4", "--labels", "red"], "at least two"),
-    "a label twice": (["label", "{videos}/red.mp4", "--labels", "red,blue,red"], "once"),
-    "no labels": (["label", "{videos}/red.mp4"], "either"),
-    "two sources of labels": (
-        ["label", "{videos}/red.mp4", "--labels", "a,b", "--labels-file", "{videos}/notes.txt"],
-        "either",
-    ),
-    "an absent video": (["label", "{tmp}/none.mp4", "--labels", "a,b"], "no such video"),
-    "a video that is none": (
-        ["label", "{videos}/broken.mp4", "--labels", "a,b", "--model", "{bundle}"],
-        "broken.mp4",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", ONE_SENTENCE)
-def test_what_cannot_run_is_one_sentence_and_exit_2(
-    case: str, call: Call, lib: Path, bundle: Path, videos: Path, tmp_path: Path
-) -> None:
-    words, sentence = ONE_SENTENCE[case]
-    other = tiny_bundle(tmp_path / "other", seed=1) if "{other}" in words else ""
-    names = {"tmp": tmp_path, "lib": lib, "bundle": bundle, "videos": videos, "other": other}
-
-    ended = call(*(word.format(**names) for word in words))
-
-    assert ended.code == 2
-    assert sentence in ended.err
-    assert len(ended.err.strip().splitlines()) == 1
-    assert ended.out == ""
-
-
-def test_a_library_whose_model_changed_is_refused(call: Call, videos: Path, tmp_path: Path) -> None:
-    """The folder of that name holds other weights now, whose vectors live in another space."""
-    import shutil
-
-    bundle = tiny_bundle(tmp_path / "model")
-    words = ("--library", tmp_path / "lib", "--model", bundle)
-    assert call("index", "add", videos / "red.mp4", *words).code == 0
-    shutil.rmtree(bundle)
-    tiny_bundle(bundle, seed=1)
-
-    ended = call("search", "red", "--library", tmp_path / "lib")
-
-    assert ended.code == 2
-    assert "was built by" in ended.err
-
-
 def test_a_name_that_is_no_utf8_prints(
     call: Call, bundle: Path, videos: Path, tmp_path: Path
 ) -> None:
@@ -300,26 +178,6 @@ def test_a_name_that_is_no_utf8_prints(
     assert json.loads(added.out)["added"] == 1
     assert r"caf\udce9.mp4" in table.out
     assert content["hits"][0]["path"] == str(odd)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "00:00:00"), (64.9, "00:01:04"), (360_000, "100:00:00")]
-)
-def test_times_are_clock_times(seconds: float, shown: str) -> None:
-    assert clock_time(seconds) == shown
-
-
-def test_a_range_covers_its_part_seconds() -> None:
-    assert time_range(1.5, 3.2) == "00:00:01-00:00:04"
-
-
-def test_paths_below_the_working_directory_are_shown_short(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert short_path(tmp_path / "clips/a.mp4") == "clips/a.mp4"
-    assert short_path("/elsewhere/a.mp4") == "/elsewhere/a.mp4"
 
 
 def test_the_library_can_be_used_from_python(lib: Path) -> None:

@@ -1,0 +1,33 @@
+"""Adding made-up files to a library of colours: what test_add and test_add_runs share."""
+
+from pathlib import Path
+
+from cpd_model.testing import ColorEncoder
+from index.library.add import AddReport, add_videos
+from index.library.library import Library
+from index.search.moments import Hit
+from tests.index.fake_decoder import FakeDecoder
+
+ENCODER = ColorEncoder()
+DURATIONS = {f"{name}.mp4": 6.0 for name in ("a", "b", "c", "moved", "copy")}
+SEGMENTS = 2
+"""Of six seconds, in windows of four every two."""
+
+
+def add(library: Library, *paths: Path, decoder: FakeDecoder | None = None) -> AddReport:
+    with decoder or FakeDecoder(DURATIONS) as running:
+        return add_videos(paths, library, ENCODER, running)
+
+
+def counts(report: AddReport) -> tuple[int, int, int, int, int]:
+    return (report.added, report.updated, report.unchanged, report.failed, report.ignored)
+
+
+def search(library: Library, query: str) -> list[Hit]:
+    """The windows that fit, best first."""
+    query_D = ENCODER.encode_text([query])[0]
+    return library.search(query_D, fingerprint=ENCODER.fingerprint, merge=False)
+
+
+def ids(library: Library) -> dict[str, str]:
+    return {Path(row.path).name: row.video_id for row in library.videos(limit=100)}

@@ -1,0 +1,36 @@
+"""Libraries for the tests of this folder, copied from templates."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index.library.library import Library
+from tests.index.libraries import (
+    make_library,
+    put,
+    unit_rows,
+)
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders `empty` and `full` of libraries to copy: a copy takes a tenth of making one."""
+    folder = tmp_path_factory.mktemp("templates")
+    make_library(folder / "empty").close()
+    with make_library(folder / "full") as library, library.writer() as writer:
+        put(writer, "/a.mp4", unit_rows(3, seed=1))
+        put(writer, "/b.mp4", unit_rows(3, seed=2))
+        gone = put(writer, "/gone.mp4", unit_rows(3, seed=3))
+        writer.publish_snapshot()
+        put(writer, "/c.mp4", unit_rows(3, seed=4))
+        writer.remove_video(gone)
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path, templates: Path) -> Iterator[Library]:
+    """An empty library."""
+    with Library.open(shutil.copytree(templates / "empty", tmp_path / "library")) as library:
+        yield library
