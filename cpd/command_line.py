@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    words = [_with_home(word) for word in words if word != "--debug"]
     try:
         code = commands(words, prog_name="cpd", standalone_mode=False)
         sys.stdout.flush()
@@ -81,6 +81,14 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
             raise
         _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug to see where")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _with_home(word: str) -> str:
+    """`--out=~/runs` with the home folder in it: a shell puts it into `--out ~/runs` alone."""
+    option, _, value = word.partition("=")
+    if option.startswith("--") and value.startswith("~"):
+        return f"{option}={os.path.expanduser(value)}"
+    return word
 
 
 def _fail_usage(error: typer.TyperException) -> None:

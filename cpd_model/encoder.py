@@ -122,3 +122,13 @@ class FrameEncoder(Encoder, Protocol):
     def pool_frames(self, features_BTF: Vectors) -> Vectors:
         """Unit vectors (B, D) of clips whose frames' features (B, T, F) are known."""
         ...
+
+
+def encoder_repr(encoder: Encoder) -> str:
+    """What an encoder shows of itself: its name, the shapes in and out, where it runs."""
+    spec = encoder.clip_spec
+    clip = (spec.num_frames, spec.frame_size, spec.frame_size, 3)
+    return (
+        f"{type(encoder).__name__}({encoder.name!r}, {clip} clips -> ({encoder.embed_dim},), "
+        f"{encoder.device}, fingerprint {encoder.fingerprint[:12]})"
+    )

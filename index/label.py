@@ -51,6 +51,14 @@ class LabelledVideo:
     """Of the whole video, the most probable first; all labels together make 1."""
     segments: list[LabelledSegment]
 
+    def __repr__(self) -> str:
+        best = [f"{score.label} {score.probability:.3f}" for score in self.labels[:3]]
+        more = ["..."] if len(self.labels) > len(best) else []
+        return (
+            f"LabelledVideo({self.path.name!r}: {', '.join(best + more)}; "
+            f"{len(self.labels)} labels, {len(self.segments)} windows, model {self.model!r})"
+        )
+
     def as_json(self, *, top: int) -> dict[str, Any]:
         """For `--json`: the `top` likeliest labels of the video and of each segment."""
         return {

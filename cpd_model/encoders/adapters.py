@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cpd_model.devices import choose_dtype
-from cpd_model.encoder import ClipSpec, Frames, Vectors
+from cpd_model.encoder import ClipSpec, Frames, Vectors, encoder_repr
 from cpd_model.encoders.cpd_encoder import CHUNK_FRAMES, CHUNK_TEXTS, run_in_chunks
 from cpd_model.encoders.transformers_folder import Family, ModelParts, load_parts
 
@@ -108,6 +108,9 @@ class DualEncoder:
 class FrameDualEncoder(DualEncoder):
     """CLIP, SigLIP or SigLIP 2: a FrameEncoder whose features are its frames' unit vectors."""
 
+    def __repr__(self) -> str:
+        return encoder_repr(self)
+
     @torch.inference_mode()
     def encode_frames(self, frames_NHWC: Frames) -> Vectors:
         """Unit vectors (N, D) of uint8 RGB frames (N, H, W, 3), each frame on its own."""
@@ -151,6 +154,9 @@ class FrameDualEncoder(DualEncoder):
 
 class ClipDualEncoder(DualEncoder):
     """X-CLIP: an Encoder whose tower mixes the frames of a clip."""
+
+    def __repr__(self) -> str:
+        return encoder_repr(self)
 
     @torch.inference_mode()
     def encode_video(self, clips_BTHWC: Frames) -> Vectors:

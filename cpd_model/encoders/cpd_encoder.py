@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cpd_model.encoder import ClipSpec, Frames, Vectors
+from cpd_model.encoder import ClipSpec, Frames, Vectors, encoder_repr
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from cpd_model.towers.efficientnet_lite import fold_batch_norms
@@ -50,6 +50,9 @@ class CPDEncoder:
         self._config = model.cpd_config
         self._model = _prepare(model, device)
         self._kind = torch.device(device).type
+
+    def __repr__(self) -> str:
+        return encoder_repr(self)
 
     @property
     def embed_dim(self) -> int:

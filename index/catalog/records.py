@@ -59,6 +59,12 @@ class VideoRow(FileVersion, VideoFacts):
     updated_at: float
     """Seconds since 1970, when this row last changed."""
 
+    def __repr__(self) -> str:
+        return (
+            f"VideoRow({self.path.name!r}, {self.duration_seconds:.1f} s, "
+            f"{self.width}x{self.height} pixels, {self.codec}, {self.num_segments} windows)"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentRow(Segment):

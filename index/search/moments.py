@@ -51,6 +51,10 @@ class Hit(SegmentRow):
     score: float
     """Cosine of the query with the best window, in [-1, 1]."""
 
+    def __repr__(self) -> str:
+        times = f"{self.start_seconds:.1f}-{self.stop_seconds:.1f} s"
+        return f"Hit({self.path.name!r}, {times}, score {self.score:.3f})"
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the fields by name, the path as text."""
         return {

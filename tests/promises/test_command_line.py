@@ -52,6 +52,21 @@ def test_a_library_that_is_not_there_is_one_sentence(
     assert "none" in said.err
 
 
+def test_a_tilde_behind_an_option_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No shell expands it there: in `--option=~/folder` it does not begin a word."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "labels.txt").write_text("only one")
+    video = tmp_path / "a.mp4"
+    video.touch()
+
+    status = run("label", str(video), "--labels-file=~/labels.txt")
+
+    assert status == 2
+    assert "at least two different ones" in capsys.readouterr().err
+
+
 def test_debug_shows_where_it_failed(tmp_path: Path) -> None:
     """--debug counts wherever it stands among the words."""
     words = ["index", "status", "--library", str(tmp_path / "none"), "--debug"]
