@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cpd", "service", "training", "index", "cpd_model")
 PLAN = "docs/architecture.md"
 GUIDE = "CONTRIBUTING.md"
-NAMES_WIDTH = 40
-"""Where the sentences of the picture begin."""
+FLOOR = re.compile(r"  ((?:\w+(?:/|\.py)\s+)+)")
+"""A line of the picture: its names, before the sentence."""
 PAGES = (
     "README.md",
     GUIDE,
@@ -48,7 +48,8 @@ def drawn_floors(package: str) -> list[set[str]]:
     lines = next(text for text in pictures if "cpd_model/ " in text).splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith(f"{package}/ "))
     below = takewhile(lambda line: line.startswith("  "), lines[start + 1 :])
-    return [set(re.findall(r"(\w+)(?:/|\.py)", line[:NAMES_WIDTH])) for line in below]
+    names = (found[1] for line in below if (found := FLOOR.match(line)))
+    return [{name.rstrip("/").removesuffix(".py") for name in line.split()} for line in names]
 
 
 @pytest.mark.parametrize("page", PAGES)
