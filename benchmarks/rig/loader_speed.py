@@ -11,8 +11,9 @@ from rig.results import usable_cores
 from training.config import DataChoice, RunConfig
 from training.data.batch import BatchOrder
 from training.data.clips import ClipPairs
-from training.run.loop import Plan, StepReport, TrainState, train
+from training.run.loop import Plan, TrainState, train
 from training.run.model import RunModel
+from training.run.window import StepReport
 
 
 def loader_section(

@@ -43,6 +43,7 @@ def run_adaptation(
         )
     folder = RunFolder(request.out)
     folder.check(resume=request.resume)
+    folder.check_longer(None)
     if request.pairs is None:
         raise InputError("the recipe adapt learns from your videos: name their list with --pairs")
     say = (listener or SilentListener()).message

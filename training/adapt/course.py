@@ -13,7 +13,7 @@ from training.adapt.folds import Trial, num_judges
 from training.adapt.judge import AdaptJudge, HeldRanks, pooled
 from training.adapt.learner import AdaptLearner
 from training.config import RunConfig
-from training.run.loop import StepReport
+from training.run.window import StepReport
 
 OnLine: TypeAlias = Callable[[dict[str, Any]], None]
 

@@ -9,8 +9,9 @@ from training.features.stream import FeaturePairs
 from training.method.learners import build_optimizer
 from training.method.objective import build_objective
 from training.method.towers import PairTowers
-from training.run.loop import Plan, StepReport, TrainState, train
+from training.run.loop import Plan, TrainState, train
 from training.run.model import RunModel
+from training.run.window import StepReport
 
 
 class AdaptLearner:

@@ -55,7 +55,12 @@ def train_command(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out exactly where it was.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out exactly where it was; past its end with more epochs "
+            "or --max-steps.",
+        ),
     ] = False,
     max_steps: Annotated[
         int | None, typer.Option("--max-steps", min=1, help="End after so many steps.")

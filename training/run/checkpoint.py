@@ -9,6 +9,7 @@ No state of a random generator and no position in the data is kept: both follow 
 import errno
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,8 +17,9 @@ import torch
 
 from cpd_model.errors import InputError
 from training.run.loop import TrainState
+from training.run.window import Window
 
-FORMAT = 2
+FORMAT = 3
 """Of the files; a reader refuses others."""
 
 _NAMES = {
@@ -96,6 +98,7 @@ class CheckpointFolder:
         state.optimizer.load_state_dict(content["optimizer"])
         state.objective.load_state_dict(content["objective"])
         state.step, state.best = content["step"], content["best"]
+        state.window = Window(**content["window"])
         return True
 
     def load_best(self) -> Result | None:
@@ -128,6 +131,7 @@ def _content(state: TrainState) -> dict[str, Any]:
         "optimizer": state.optimizer.state_dict(),
         "objective": state.objective.state_dict(),
         "best": state.best,
+        "window": asdict(state.window),
     }
 
 

@@ -8,10 +8,11 @@ from training.run.checkpoint import CheckpointFolder
 from training.run.distributed import any_of, wait_for_all
 from training.run.events import RunListener
 from training.run.folder import RunFolder
-from training.run.loop import Plan, StepReport, TrainState
+from training.run.loop import Plan, TrainState
 from training.run.recall import Judge, recall_figures
-from training.run.report import Curves, Warnings, Window
+from training.run.report import Curves, Warnings
 from training.run.stop_signals import StopWish
+from training.run.window import StepReport, Window
 
 _LINE_STEPS = 50
 """Most steps that one line of metrics.jsonl stands for."""
@@ -47,7 +48,6 @@ class Course:
         self._curves = curves
         self._warnings = warnings
         self._wish = wish
-        self._window = Window()
         self._evaluate_steps = max(1, round(config.evaluate_epochs * plan.steps_per_epoch))
         self._line_steps = max(1, min(_LINE_STEPS, plan.steps_per_epoch, self._evaluate_steps))
         self.last_figures: dict[str, Any] = {}
@@ -55,7 +55,7 @@ class Course:
 
     def __call__(self, report: StepReport) -> bool:
         """Whether to go on after this step."""
-        self._window.add(report)
+        self._state.window.add(report)
         last = report.step == self._plan.total_steps
         due = last or report.step % self._evaluate_steps == 0
         if due or report.step % self._line_steps == 0:
@@ -71,7 +71,7 @@ class Course:
                 "step": report.step,
                 "epoch": round(report.step / self._plan.steps_per_epoch, 4),
                 "stage": self._state.towers.stage,
-                **self._window.figures(),
+                **self._state.window.figures(),
                 "learning_rate": report.learning_rate,
                 "gradient_norm": report.gradient_norm,
                 **self._state.objective.figures(),
@@ -79,10 +79,10 @@ class Course:
             }
             self._folder.add_metrics(line)
             self._draw(line)
-            self._warnings.look(report.step, self._window)
+            self._warnings.look(report.step, self._state.window)
             self._listener.measured(line)
             self.last_figures = line
-        self._window = Window()
+        self._state.window = Window()
         if evaluate:
             wait_for_all()
 

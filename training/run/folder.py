@@ -9,6 +9,7 @@ bundle/          the result
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class RunFolder:
         """Whether a run may begin, or go on, here.
 
         Raises:
-            InputError: another run stands here, there is nothing to go on with, or it is finished.
+            InputError: another run stands here, or there is nothing to go on with.
         """
         record = self.read()
         if record is None:
@@ -47,15 +48,25 @@ class RunFolder:
                     f"{self.folder} is not empty and holds no run; choose another --out"
                 )
             return
-        if record.get("finished"):
-            hint = "its result is in " + str(self.bundle)
+        if resume:
+            return
+        self.check_longer(None)
+        raise InputError(
+            f"{self.folder} holds a run already; go on with it by --resume, or choose another --out"
+        )
+
+    def check_longer(self, total_steps: int | None) -> None:
+        """Whether a run of so many steps has any left; None: no run can become longer.
+
+        Raises:
+            InputError: it is finished.
+        """
+        record = self.read() or {}
+        if record.get("finished") and (total_steps is None or record["steps"] >= total_steps):
             raise InputError(
-                f"the run in {self.folder} is finished: {hint}; choose another --out for a new one"
-            )
-        if not resume:
-            raise InputError(
-                f"{self.folder} holds a run already; go on with it by --resume, "
-                "or choose another --out"
+                f"the run in {self.folder} is finished: its result is in {self.bundle}; to let it "
+                "learn longer --resume it and set epochs or --max-steps to more than its "
+                f"{record['steps']} steps, or choose another --out for a new one"
             )
 
     def read(self) -> dict[str, Any] | None:
@@ -82,6 +93,15 @@ class RunFolder:
         """
         text = json.dumps(record, indent=2) + "\n"
         write_file(self.run_file, lambda file: _write_text(file, text))
+
+    def publish(self, made: Path) -> None:
+        """Let a whole bundle take the place of `bundle`, that of a shorter run included."""
+        old = self.bundle.with_name(f"{self.bundle.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.bundle.exists():
+            self.bundle.rename(old)
+        made.rename(self.bundle)
+        shutil.rmtree(old, ignore_errors=True)
 
     def add_metrics(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""

@@ -29,6 +29,7 @@ from training.method.objective import Objective
 from training.method.schedule import learning_rate_factor, stage, text_learning_rate_factor
 from training.method.towers import PairTowers, unchanged_statistics
 from training.run.distributed import Processes, average, average_gradients
+from training.run.window import StepReport, Window
 
 
 @dataclass(slots=True)
@@ -44,6 +45,9 @@ class TrainState:
     best: dict[str, float] = field(default_factory=dict)
     """Figures of the best evaluation so far, `step` among them."""
 
+    window: Window = field(default_factory=Window)
+    """Sums since the last line of metrics; here, so that a resumed run writes the same line."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -52,29 +56,6 @@ class Plan:
     steps_per_epoch: int
     total_steps: int
     processes: Processes = field(default_factory=Processes)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepReport:
-    """What a step has to tell."""
-
-    step: int
-    """Steps that are done, this one included."""
-
-    loss: float
-    """Mean over all processes."""
-
-    gradient_norm: float
-    """Before it was clipped."""
-
-    learning_rate: float
-    num_pairs: int
-    """Of all processes together."""
-
-    wait_seconds: float
-    """Of `seconds`, those in which the step waited for its batch."""
-
-    seconds: float
 
 
 def train(

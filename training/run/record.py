@@ -16,12 +16,14 @@ from training.run.pairs import RunPairs
 
 _PACKAGES = ("cpd", "torch", "transformers", "numpy", "av")
 
-_WITHOUT_EFFECT = (
+_MAY_CHANGE = (
     ("data", "num_workers"),
     ("checkpoint_steps",),
     ("keep_checkpoints",),
+    ("epochs",),
 )
-"""Settings that may change while a run is stopped: they change nothing of what comes out."""
+"""Settings that may change while a run is stopped: they change nothing of the steps that are done.
+The length of a run is among them, but for the rates of a cosine, see docs/method.md."""
 
 
 def first_record(
@@ -63,12 +65,10 @@ def settled_record(
     return now | {key: before[key] for key in kept if key in before} | {"memory": memory}
 
 
-def identity_of(
-    config: RunConfig, built: RunModel, pairs: RunPairs, *, max_steps: int | None
-) -> dict[str, Any]:
+def identity_of(config: RunConfig, built: RunModel, pairs: RunPairs) -> dict[str, Any]:
     """What must stay the same for a run to go on, see `CheckpointFolder`."""
     settings = config.as_json()
-    for path in _WITHOUT_EFFECT:
+    for path in _MAY_CHANGE:
         inner = settings
         for name in path[:-1]:
             inner = inner[name]
@@ -77,7 +77,7 @@ def identity_of(
         built.processor.tokenizer.save_pretrained(folder)
         tokenizer = hash_tokenizer(Path(folder))
     return {
-        "config": {**settings, "max_steps": max_steps},
+        "config": settings,
         "model": built.start_fingerprint,
         "tokenizer": tokenizer,
         "pairs": pairs.fingerprint,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from training.run.folder import RunFolder
-from training.run.loop import StepReport
+from training.run.window import Window
 
 _STARVED_SHARE = 0.5
 _STARVED_STEPS = 20
@@ -28,34 +28,6 @@ def open_curves(folder: RunFolder) -> Curves:
 
     curves: Curves = SummaryWriter(str(folder.tensorboard))
     return curves
-
-
-class Window:
-    """Sums over the steps since the last line of metrics."""
-
-    def __init__(self) -> None:
-        self.num_steps = self.num_pairs = 0
-        self.loss = self.seconds = self.wait_seconds = 0.0
-
-    def add(self, report: StepReport) -> None:
-        self.num_steps += 1
-        self.num_pairs += report.num_pairs
-        self.loss += report.loss
-        self.seconds += report.seconds
-        self.wait_seconds += report.wait_seconds
-
-    @property
-    def wait_share(self) -> float:
-        """Of the time, in [0, 1]."""
-        return self.wait_seconds / self.seconds if self.seconds else 0.0
-
-    def figures(self) -> dict[str, float]:
-        """Means of the window."""
-        return {
-            "loss": self.loss / self.num_steps,
-            "clips_per_second": self.num_pairs / self.seconds if self.seconds else 0.0,
-            "wait_share": self.wait_share,
-        }
 
 
 class Warnings:

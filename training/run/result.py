@@ -41,7 +41,7 @@ def write_result(
     shutil.rmtree(making, ignore_errors=True)
     record["bundle_fingerprint"] = save_bundle(model, built.processor, making)
     (making / "README.md").write_text(model_card(record, recalls), encoding="utf-8")
-    making.rename(folder.bundle)
+    folder.publish(making)
     folder.write(record)
     return figures
 

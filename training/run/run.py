@@ -96,6 +96,7 @@ class _Run:
             on_message=self._say,
         )
         plan = self._plan(order)
+        self._folder.check_longer(plan.total_steps)
         objective = self._objective(built, pairs)
         with first_alone(self._processes):  # it computes what the others then find in the cache
             opened = source.open(
@@ -110,11 +111,11 @@ class _Run:
             state = self._state(built, objective)
             checkpoints = CheckpointFolder(
                 self._folder.checkpoints,
-                identity=identity_of(self._config, built, pairs, max_steps=self._request.max_steps),
+                identity=identity_of(self._config, built, pairs),
                 keep=self._config.keep_checkpoints,
             )
             if self._request.resume and checkpoints.load_newest(state):
-                self._say(f"going on after step {state.step} of {plan.total_steps}")
+                self._say_how_it_goes_on(state, plan)
             now = first_record(self._config, pairs, plan=plan, device=self._device, command=command)
             record = settled_record(
                 self._folder.read(), now, expected_bytes=self._predict(state, pairs)
@@ -138,6 +139,25 @@ class _Run:
         return RunResult(
             bundle=self._folder.bundle, step=state.step, figures=figures, interrupted=False
         )
+
+    def _say_how_it_goes_on(self, state: TrainState, plan: Plan) -> None:
+        """Where it was, and what another length than before means."""
+        done, total = state.step, plan.total_steps
+        if done > total:
+            raise InputError(
+                f"the run in {self._folder.folder} has done {done} steps already, and {total} were "
+                "asked for; set epochs or --max-steps to more"
+            )
+        self._say(f"going on after step {done} of {total}")
+        before = (self._folder.read() or {}).get("total_steps", total)
+        if before != total:
+            changed = f"the run now ends at step {total}, not {before}"
+            if self._config.optimizer.schedule == "cosine":
+                changed += (
+                    f": the cosine goes on as that of {total} steps, so the result is "
+                    "not that of a run that was begun so long"
+                )
+            self._say(changed)
 
     def _predict(self, state: TrainState, pairs: RunPairs) -> int:
         """Bytes that a step will roughly take, told to the person."""

@@ -10,12 +10,12 @@ from cpd_model.config import CPDConfig
 from cpd_model.errors import InputError
 from tests.training.run_fakes import begin, plain_changes, run, tiny_config
 from training.run.folder import RunFolder
-from training.run.loop import StepReport
 from training.run.memory_budget import forget_peak, peak_bytes, predict
 from training.run.model import merged_config
 from training.run.pairs import read_run_pairs
 from training.run.recall import recall_figures
-from training.run.report import Warnings, Window
+from training.run.report import Warnings
+from training.run.window import StepReport, Window
 from training.synthetic.smoke import make_smoke_pairs
 
 
