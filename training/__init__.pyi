@@ -24,6 +24,7 @@ from .evaluation.pool import Failure as Failure
 from .evaluation.pool import read_classes as read_classes
 from .evaluation.retrieval import RetrievalResult as RetrievalResult
 from .evaluation.retrieval import evaluate_retrieval as evaluate_retrieval
+from .evaluation.tower_classifier import AUTHORS_LINEAR as AUTHORS_LINEAR
 from .evaluation.tower_classifier import FinetuneSettings as FinetuneSettings
 from .evaluation.views import Views as Views
 from .evaluation.zero_shot import HalfZeroShotResult as HalfZeroShotResult
