@@ -124,16 +124,16 @@ def _require_captions(source: Path, records: Iterable[Record], caption_from: str
 def _rows_of_list(
     source: Path, records: Iterable[Record], caption_from: str
 ) -> Iterator[ManifestRow]:
-    folder = source.absolute().parent
+    folder = str(source.absolute().parent)
     unit = "row" if source.suffix.lower() in _PARQUET else "line"
+    paths: dict[str, Path] = {}
     ids: dict[Path, str] = {}
     for record in records:
         where = f"{source.name}, {unit} {record.line}"
         written = _text(record, "path", where)
-        if not written:
-            raise InputError(f"{where}: the column path is empty; name a video")
-        # without `..`, so that one file has one path however its rows write it
-        path = Path(os.path.normpath(folder / written))
+        path = paths.get(written)  # as many rows as a video has captions name it
+        if path is None:
+            path = paths[written] = _path(written, folder, where)
         yield ManifestRow(
             where=where,
             id=_text(record, "id", where) or ids.setdefault(path, written),
@@ -145,6 +145,15 @@ def _rows_of_list(
             group=_word(record, "group"),
             parts=_parts_of(record),
         )
+
+
+def _path(written: str, folder: str, where: str) -> Path:
+    if not written:
+        raise InputError(f"{where}: the column path is empty; name a video")
+    if "\0" in written:
+        raise InputError(f"{where}: the path {written!r} holds a null character; name a file")
+    # without `..`, so that one file has one path however its rows write it
+    return Path(os.path.normpath(os.path.join(folder, written)))
 
 
 def _captions(record: Record, where: str, caption_from: str) -> tuple[str, ...]:

@@ -24,25 +24,38 @@ def read_csv(path: Path) -> list[Record]:
     """Rows of a UTF-8 CSV with a header that has the column `path`; blank rows are left out.
 
     Raises:
-        InputError: no UTF-8 CSV, or no column `path`.
+        InputError: no UTF-8 CSV, no column `path`, or two of one name.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="", restval="")
             header = [name.strip() for name in reader.fieldnames or []]
-            if "path" not in header:
-                raise InputError(
-                    f"{path.name} has no column path in its first line; "
-                    "expected a CSV with the columns path, caption, label, id, split"
-                )
+            _check_header(header, path)
             reader.fieldnames = header
             records = [
                 Record(reader.line_num, {name: record[name].strip() for name in header})
                 for record in reader
             ]
             return [record for record in records if any(record.fields.values())]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"cannot read {path.name} as a UTF-8 CSV file: {error}; save it as UTF-8"
+        ) from error
+    except (OSError, csv.Error) as error:
         raise InputError(f"cannot read {path.name} as a UTF-8 CSV file: {error}") from error
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    if "path" not in header:
+        raise InputError(
+            f"{path.name} has no column path in its first line {','.join(header)[:60]!r}; "
+            "expected a CSV with the columns path, caption, label, id, split, separated by commas"
+        )
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"{path.name} has two columns {twice[0]}; give each column a name of its own"
+        )
 
 
 def read_jsonl(path: Path) -> Iterator[Record]:

@@ -1,5 +1,7 @@
 """Lists of videos: what they may look like, and what is said when one cannot be used."""
 
+from pathlib import Path
+
 import pytest
 
 from cpd_model.errors import InputError
@@ -66,6 +68,13 @@ def test_missing_columns_and_cells_are_empty(write):
             "path,caption\na.mp4,x\n,y\n", "line 3: the column path is empty", id="no path"
         ),
         pytest.param(b"path\n\xff\xfe.mp4\n", "UTF-8 CSV", id="no UTF-8"),
+        pytest.param(
+            "path,caption\na,caf\u00e9\n".encode("latin-1"), "save it as UTF-8", id="latin-1"
+        ),
+        pytest.param("path,caption\na,x\n".encode("utf-16"), "save it as UTF-8", id="UTF-16"),
+        pytest.param("path,caption,caption\na,x,y\n", "two columns caption", id="a column twice"),
+        pytest.param("path;caption\na;x\n", "in its first line 'path;caption'", id="semicolons"),
+        pytest.param("path,caption\na\0b.mp4,x\n", r"line 2: the path .* holds a null", id="NUL"),
         pytest.param("path\n" + "x" * 200_000, "UTF-8 CSV", id="an endless cell"),
     ],
 )
@@ -79,6 +88,39 @@ def test_a_missing_manifest_and_a_folder_are_one_sentence(tmp_path):
         read_manifest(tmp_path / "none.csv")
     with pytest.raises(InputError, match=r"no video or picture in .* has a text beside it"):
         read_manifest(tmp_path)
+
+
+def test_a_folder_called_like_a_list_is_read_as_the_folder_that_it_is(tmp_path):
+    folder = tmp_path / "clips.csv"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"")
+    (folder / "a.txt").write_text("x")
+
+    assert [row.written_path for row in read_manifest(folder)] == ["a.mp4"]
+
+
+def test_paths_are_found_from_the_list_not_from_where_one_stands(write, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    source = write("path,caption\nin/a.mp4,x\n../b.mp4,y\n/abs/c.mp4,z\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    rows = read_manifest(Path("..", source.name))
+
+    assert [row.path for row in rows] == [
+        tmp_path / "in" / "a.mp4",
+        tmp_path.parent / "b.mp4",
+        Path("/abs/c.mp4"),
+    ]
+
+
+def test_lines_that_end_in_any_way_are_lines(write):
+    for end in ("\n", "\r\n", "\r"):
+        rows = read_manifest(write(f"path,caption{end}a.mp4,x{end}b.mp4,y{end}"))
+
+        assert [(row.written_path, row.captions) for row in rows] == [
+            ("a.mp4", ("x",)),
+            ("b.mp4", ("y",)),
+        ]
 
 
 JSONL = (
