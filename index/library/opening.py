@@ -33,12 +33,12 @@ def choose_windows(window_seconds: float | None, hop_seconds: float | None) -> W
     """
     for name, value in (("window", window_seconds), ("hop", hop_seconds)):
         if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"--{name} must be a positive number of seconds, got {value:g}")
+            raise InputError(f"the {name} must be a positive number of seconds, got {value:g}")
     window = WINDOW_SECONDS if window_seconds is None else window_seconds
     hop = window / 2 if hop_seconds is None else hop_seconds
     if hop > window:
         raise InputError(
-            f"--hop must be at most the window, {window:g} s, so that no moment is left out, "
+            f"the hop must be at most the window, {window:g} s, so that no moment is left out, "
             f"got {hop:g}"
         )
     return Windows(window, hop)
@@ -117,7 +117,7 @@ def _refuse_other_windows(
         if value is not None and value != stored:
             raise IndexMismatchError(
                 f"the library in {folder} has a {name} of {stored:g} s, not {value:g} s: "
-                f"leave --{name} out, or index into another folder"
+                f"leave {name} out, or index into another folder"
             )
 
 

@@ -91,6 +91,34 @@ def test_what_is_added_is_found_by_the_same_library(home: Path) -> None:
     assert before[1] < 0.9 < after[1]
 
 
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ({"window_seconds": 8}, r"a window of 4 s, not 8 s: leave window out"),
+        ({"hop_seconds": 1}, r"a hop of 2 s, not 1 s: leave hop out"),
+    ],
+)
+def test_other_windows_than_the_library_has_are_refused(
+    made: cpd.AddReport, slip: dict[str, float], said: str
+) -> None:
+    with (
+        cpd.open("~/library", model=ENCODER, **slip) as library,
+        pytest.raises(cpd.IndexMismatchError, match=said),
+    ):
+        library.add("~/Videos")
+
+
+@pytest.mark.parametrize("slip", [{"window_seconds": -1}, {"hop_seconds": 5}], ids=str)
+def test_windows_that_cannot_be_are_named_without_an_option(
+    tmp_path: Path, home: Path, slip: dict[str, float]
+) -> None:
+    """`--hop` is not what a program wrote."""
+    library = cpd.open(tmp_path / "new", model=ENCODER, **slip)
+
+    with pytest.raises(cpd.InputError, match=r"^the (window|hop) must be"):
+        library.add("~/Videos")
+
+
 class TestWhereThereIsNoLibrary:
     @pytest.mark.parametrize(
         "ask",
