@@ -142,7 +142,10 @@ class OptimizerChoice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curriculum:
-    """Stage I keeps the text encoder frozen, stage II lets it follow slowly (paper, 3.3)."""
+    """Stage I keeps the text encoder frozen, stage II lets it follow slowly.
+
+    Source: `ft_bert_ep` in opts.py and main.py of the authors' code (MCG-NJU/CPD-Video).
+    """
 
     unfreeze_epoch: NotNegative | None = 150.0
     """Where stage II begins; None: never, 0: at once."""

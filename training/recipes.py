@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 def kinetics210k() -> RunConfig:
     """The paper's pre-training on Kinetics-210k: videos and their titles, 300 epochs on 8 GPUs.
 
-    Source: arXiv 2001.05691, section 4.1, and the authors' code where the paper is silent.
+    Source: README.md, opts.py and main.py of the authors' code (MCG-NJU/CPD-Video); see
+    docs/method.md for what was read of the paper.
     """
     return RunConfig(
         recipe="kinetics210k",
