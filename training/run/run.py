@@ -277,6 +277,7 @@ class _Run:
             self._say,
             chance_loss=state.objective.chance_loss,
             judged_from_step=round(epochs * plan.steps_per_epoch),
+            judged_steps=plan.steps_per_epoch,
         )
 
     def _write(self, record: dict[str, Any]) -> None:

@@ -167,21 +167,30 @@ def test_the_peak_of_memory_covers_what_was_held_and_given_back():
 
 def test_a_starved_model_and_a_loss_at_chance_are_told_once():
     told = []
-    warnings = Warnings(told.append, chance_loss=2.0, judged_from_step=30)
+    warnings = Warnings(told.append, chance_loss=2.0, judged_from_step=30, judged_steps=20)
 
     for step in (20, 40, 60):
         warnings.look(step, _window(loss=1.99, wait_seconds=0.6))
 
     assert len(told) == 2
     assert "60% of the time is spent waiting for clips" in told[0]
-    assert "the loss is 1.990 at step 40, that of a model that knows nothing is 2.000" in told[1]
+    assert "the loss is 1.990 at step 60 and no longer falls, that of a model that" in told[1]
+    assert "knows nothing is 2.000" in told[1]
 
 
 def test_a_run_that_learns_in_time_is_not_warned_about():
-    warnings = Warnings(pytest.fail, chance_loss=2.0, judged_from_step=30)
+    warnings = Warnings(pytest.fail, chance_loss=2.0, judged_from_step=30, judged_steps=20)
 
     warnings.look(20, _window(loss=2.0, wait_seconds=0.4))
     warnings.look(40, _window(loss=1.5, wait_seconds=0.4))
+
+
+def test_a_loss_above_chance_that_still_falls_is_not_warned_about():
+    """A random start may be sure of what is wrong: it first loses that."""
+    warnings = Warnings(pytest.fail, chance_loss=2.0, judged_from_step=0, judged_steps=20)
+
+    for step, loss in ((20, 9.0), (40, 6.0), (60, 4.0), (80, 1.5)):
+        warnings.look(step, _window(loss=loss, wait_seconds=0.4))
 
 
 def test_metrics_of_steps_that_are_done_again_are_dropped(tmp_path):
