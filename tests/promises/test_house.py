@@ -35,11 +35,9 @@ def test_a_file_is_named_after_what_it_knows(path: Path) -> None:
     assert path.stem not in VAGUE_NAMES
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in python_files() if ROOT / "tests" not in path.parents], ids=name_of
-)
+@pytest.mark.parametrize("path", python_files(), ids=name_of)
 def test_a_module_can_be_read_in_one_go(path: Path) -> None:
-    """What grows past this knows more than one thing; a table of cases in a test may be longer."""
+    """What grows past this knows more than one thing; a test file then proves more than one."""
     assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
