@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from cpd.arguments import AnyPath, expanded, name_of, optional
 from training.adapt.adapt import run_adaptation
-from training.cli.train import as_typed
 from training.recipes import find_recipe, own_pairs, own_tokenizer
 from training.run.events import RunListener
 from training.run.request import RunRequest, RunResult
@@ -61,7 +60,7 @@ def adapt(
         max_steps=max_steps,
         device=device,
     )
-    return run_adaptation(request, command=as_typed(request, changes), listener=listener)
+    return run_adaptation(request, command=request.as_typed(changes), listener=listener)
 
 
 def run(
@@ -107,7 +106,7 @@ def run(
         max_steps=max_steps,
         device=device,
     )
-    return run_training(request, command=as_typed(request, changes), listener=listener)
+    return run_training(request, command=request.as_typed(changes), listener=listener)
 
 
 def _request(

@@ -1,15 +1,13 @@
 """`cpd train RECIPE`: video/text pairs -> a model bundle."""
 
 import json
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from training.run.request import RunRequest, RunResult
+    from training.run.request import RunResult
 
 EXIT_INTERRUPTED = 130
 
@@ -110,7 +108,7 @@ def train_command(
         raise typer.BadParameter("--caption-from is for the recipe adapt alone")
     train = run_adaptation if recipe == "adapt" else run_training
     with TrainProgress(Console(stderr=True)) as listener:
-        result = train(request, command=as_typed(request, changes), listener=listener)
+        result = train(request, command=request.as_typed(changes), listener=listener)
     _tell(result, as_json=as_json)
     if result.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -127,22 +125,3 @@ def _tell(result: "RunResult", *, as_json: bool) -> None:
         typer.echo(json.dumps({"bundle": bundle, "step": result.step, **result.figures}, indent=2))
     elif result.bundle is not None:
         typer.echo(f"{result.bundle} holds the model; search with it by --model {result.bundle}")
-
-
-def as_typed(request: "RunRequest", changes: Sequence[str]) -> str:
-    """A command that starts this run; with --resume it goes on with it."""
-    words = ["cpd", "train", request.config.recipe]
-    named = {
-        "--pairs": request.pairs,
-        "--val": request.val,
-        "--out": request.out,
-        "--caption-from": request.caption_from,
-        "--max-steps": request.max_steps,
-    }
-    for option, value in named.items():
-        words += [] if value is None else [option, str(value)]
-    for change in changes:
-        words += ["--set", change]
-    if request.device != "auto":
-        words += ["--device", request.device]
-    return shlex.join(words)

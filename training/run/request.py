@@ -1,6 +1,7 @@
 """What a person asks of a run, and how it ended."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,28 @@ class RunRequest:
                 "with --pairs"
             )
         return self.source
+
+    def as_typed(self, changes: Sequence[str]) -> str:
+        """A command that starts this run; with --resume it goes on with it.
+
+        Args:
+            changes: what makes `config` of its recipe, as `--set` takes it.
+        """
+        words = ["cpd", "train", self.config.recipe]
+        named = {
+            "--pairs": self.pairs,
+            "--val": self.val,
+            "--out": self.out,
+            "--caption-from": self.caption_from,
+            "--max-steps": self.max_steps,
+        }
+        for option, value in named.items():
+            words += [] if value is None else [option, str(value)]
+        for change in changes:
+            words += ["--set", change]
+        if self.device != "auto":
+            words += ["--device", self.device]
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
