@@ -8,27 +8,24 @@ new pool where pebble gives up on one (it does when an idle worker dies).
 
 import os
 import shutil
-import signal
-import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
-from pebble.pool.base_pool import PoolStatus
 
 from cpd_model.encoder import ClipSpec, Frames
+from index.decoding.processes import CleanSpawnContext, cause_of_death, retire
 from index.decoding.worker import (
     FramesFile,
     HashedFacts,
@@ -54,9 +51,6 @@ _ATTEMPTS = 10
 """How often a task is started before it is blamed for the deaths of idle workers."""
 
 _WATCH_SECONDS = 0.5
-
-_RETIRE_SECONDS = 5.0
-"""Longest wait for pebble's threads, which are daemons; its workers are killed before that."""
 
 
 class DecodePool:
@@ -171,7 +165,7 @@ class DecodePool:
             pool, unfinished = self._pool, list(self._tasks)
         for task in unfinished:
             task.future.cancel()
-        _retire(pool)
+        retire(pool)
         if self._watcher.is_alive():
             self._watcher.join()
         self._remove_folder()
@@ -228,7 +222,7 @@ class DecodePool:
             reason = f"its decoder did not finish in {task.timeout_seconds:.3g} s"
             task.fail(VideoTimeoutError(task.path, reason))
         except ProcessExpired as error:
-            reason = f"its decoder process died ({_cause_of_death(error.exitcode)})"
+            reason = f"its decoder process died ({cause_of_death(error.exitcode)})"
             task.fail(VideoCrashError(task.path, reason))
         except Exception as error:
             task.fail(error)
@@ -255,7 +249,7 @@ class DecodePool:
             return
         self._pool = self._new_pool()
         # Joining its threads from one of them, which is where we may be, would not end.
-        threading.Thread(target=_retire, args=(broken,), daemon=True).start()
+        threading.Thread(target=retire, args=(broken,), daemon=True).start()
         for task in [task for task in self._tasks if task.pool is broken]:
             self._start(task)
 
@@ -265,7 +259,7 @@ class DecodePool:
             max_tasks=self._tasks_per_worker,
             initializer=start_worker,
             initargs=(self._memory_bytes, self._folder),
-            context=_CleanSpawnContext(),
+            context=CleanSpawnContext(),
         )
 
 
@@ -291,50 +285,6 @@ class _Task:
             self.future.set_exception(error)
 
 
-class _CleanSpawnProcess(SpawnProcess):
-    """A spawned process that does not run the parent's main module again.
-
-    That module may import torch, or start a pool of its own, and no task of ours lives in it.
-    """
-
-    def start(self) -> None:
-        with _start_lock, _nameless_main(), _ctrl_c_held_back():
-            super().start()
-
-
-class _CleanSpawnContext(SpawnContext):
-    Process = _CleanSpawnProcess
-
-
-_start_lock = threading.Lock()
-_MAIN_NAMES = ("__spec__", "__file__")
-
-
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    # A child has this thread's mask from its birth: until `start_worker` ignores Ctrl-C, which a
-    # terminal sends to children as well, it would end with a traceback of its own.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _nameless_main() -> Iterator[None]:
-    # multiprocessing.spawn.get_preparation_data reads these two to find the main module.
-    main = sys.modules["__main__"]
-    names = vars(main)
-    hidden: dict[str, object] = {name: names[name] for name in _MAIN_NAMES if name in names}
-    try:
-        main.__spec__ = None
-        names.pop("__file__", None)
-        yield
-    finally:
-        names.update(hidden)
-
-
 def _fetch_frames(result: FramesFile | Frames) -> Frames:
     if not isinstance(result, FramesFile):
         return result
@@ -345,35 +295,6 @@ def _fetch_frames(result: FramesFile | Frames) -> Frames:
 
 def _as_it_is(result: R) -> R:
     return result
-
-
-def _cause_of_death(exitcode: int) -> str:
-    if exitcode >= 0:
-        return f"exit status {exitcode}"
-    try:
-        return signal.Signals(-exitcode).name
-    except ValueError:
-        return f"signal {-exitcode}"
-
-
-def _start_workers(pool: ProcessPool) -> None:
-    """Let pebble start the pool's threads and workers, unless it did.
-
-    In a thread of its own: Ctrl-C raises in the main thread alone, and if that were in the middle
-    of starting, pebble would start a second set of threads, of which stopping ends one.
-    """
-    if pool._context.status is PoolStatus.CREATED:
-        starter = threading.Thread(target=lambda: pool.active, daemon=True)
-        starter.start()
-        starter.join()
-
-
-def _retire(pool: ProcessPool) -> None:
-    """Stop a pool and its workers now; what is left after some seconds dies with this process."""
-    pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
-    joiner = threading.Thread(target=pool.join, daemon=True)
-    joiner.start()
-    joiner.join(_RETIRE_SECONDS)
 
 
 def _size_bytes(path: Path) -> int:

@@ -9,12 +9,10 @@ when their frames are shown, their kinds do (see index.video.order), and if thos
 the whole video is decoded once to see.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 import av
@@ -25,7 +23,6 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from index.errors import VideoError
-from index.file_version import FileVersion
 from index.video.order import (
     NEVER,
     NO_TIME,
@@ -45,7 +42,6 @@ _RESTARTING_FORMATS = ("mpegts", "mpeg", "mpegtsraw")
 _GAP_SECONDS = 10.0
 _BACK_SECONDS = 1.0
 _DEFAULT_FRAME_SECONDS = 0.04
-_CACHED_SCANS = 4
 
 _LONGEST_SECONDS = 31 * 86400
 """Timestamps that span more are taken for damage; a plan for them would fill the memory."""
@@ -159,32 +155,6 @@ class _Packets:
     key: list[bool] = field(default_factory=list)
     shown: list[bool] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
-
-
-class ScanCache:
-    """The last few scans of this process, so that the parts of a long video share one pass."""
-
-    def __init__(self) -> None:
-        self._scans: OrderedDict[FileVersion, Scan] = OrderedDict()
-        self._lock = Lock()
-
-    def scan(self, path: Path) -> Scan:
-        """The scan of the file as it is now; see `scan_video`."""
-        key = _version_of(path)
-        with self._lock:
-            if key in self._scans:
-                self._scans.move_to_end(key)
-                return self._scans[key]
-        scan = scan_video(path)
-        self.replace(scan, key)
-        return scan
-
-    def replace(self, scan: Scan, key: FileVersion | None = None) -> None:
-        """Keep this scan instead, after more was learned about the file."""
-        with self._lock:
-            self._scans[key or _version_of(scan.facts.path)] = scan
-            while len(self._scans) > _CACHED_SCANS:
-                self._scans.popitem(last=False)
 
 
 def scan_video(path: Path) -> Scan:
@@ -326,10 +296,3 @@ def _starts(key_P: NDArray[np.bool_]) -> NDArray[np.intp]:
     starts_P = key_P.copy()
     starts_P[0] = True
     return np.flatnonzero(starts_P)
-
-
-def _version_of(path: Path) -> FileVersion:
-    try:
-        return FileVersion.of(path.absolute())
-    except OSError as error:
-        raise VideoError(path, (error.strerror or str(error)).lower()) from error
