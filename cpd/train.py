@@ -12,11 +12,10 @@ from collections.abc import Mapping
 
 from cpd.arguments import AnyPath, expanded, name_of, optional
 from training.adapt.adapt import run_adaptation
-from training.recipes import find_recipe, own_pairs, own_tokenizer
+from training.recipes import configure, with_own_parts
 from training.run.events import RunListener
 from training.run.request import RunRequest, RunResult
 from training.run.run import run_training
-from training.run.settings import apply_settings, refuse_unused
 
 __all__ = ["RunListener", "RunResult", "adapt", "run"]
 
@@ -125,19 +124,14 @@ def _request(
     """What is asked for, and the settings as `--set` takes them, for the command in the record."""
     changes = [] if model is None else [f"model.start={name_of(model)}"]
     changes += [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    unchanged, folder = find_recipe(recipe)(), expanded(out, what="out")
-    config = apply_settings(unchanged, changes)
-    refuse_unused(config, recipe=unchanged)
     request = RunRequest(
-        config=config,
-        out=folder,
+        config=configure(recipe, changes),
+        out=expanded(out, what="out"),
         pairs=optional(pairs, what="pairs"),
         val=optional(val, what="val"),
         resume=resume,
         max_steps=max_steps,
         device=device,
         caption_from=caption_from,
-        source=own_pairs(recipe, out=folder),
-        tokenizer=own_tokenizer(config.model.preset),
     )
-    return request, changes
+    return with_own_parts(request), changes

@@ -32,9 +32,9 @@ from .evaluation.zero_shot import ZeroShotResult as ZeroShotResult
 from .evaluation.zero_shot import evaluate_zero_shot as evaluate_zero_shot
 from .evaluation.zero_shot import evaluate_zero_shot_half as evaluate_zero_shot_half
 from .recipes import RECIPES as RECIPES
+from .recipes import configure as configure
 from .recipes import find_recipe as find_recipe
-from .recipes import own_pairs as own_pairs
-from .recipes import own_tokenizer as own_tokenizer
+from .recipes import with_own_parts as with_own_parts
 from .run.request import RunRequest as RunRequest
 from .run.request import RunResult as RunResult
 from .run.run import run_training as run_training

@@ -3,7 +3,7 @@
 A variant is `dataclasses.replace` of one, or `--set key=value` on the command line.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +22,7 @@ from training.config import (
 from training.synthetic.recipe import synthetic
 
 if TYPE_CHECKING:
+    from training.run.request import RunRequest
     from training.run.source import PairSource
 
 
@@ -154,6 +155,33 @@ def find_recipe(name: str) -> Callable[[], RunConfig]:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
         raise InputError(f"no recipe {name!r}; {hint}")
     return RECIPES[name]
+
+
+def configure(recipe: str, changes: Sequence[str]) -> RunConfig:
+    """A recipe with some of its values changed.
+
+    Args:
+        changes: as `--set` takes them, such as `loss.temperature=0.1`.
+
+    Raises:
+        InputError: there is no such recipe or value, a value is out of range, or would do nothing.
+    """
+    from training.run.settings import apply_settings, refuse_unused
+
+    unchanged = find_recipe(recipe)()
+    config = apply_settings(unchanged, changes)
+    refuse_unused(config, recipe=unchanged)
+    return config
+
+
+def with_own_parts(request: "RunRequest") -> "RunRequest":
+    """The request with the pairs and the tokenizer that its recipe and preset have of their own."""
+    config = request.config
+    return replace(
+        request,
+        source=own_pairs(config.recipe, out=request.out),
+        tokenizer=own_tokenizer(config.model.preset),
+    )
 
 
 def own_pairs(recipe: str, *, out: Path) -> "PairSource | None":

@@ -10,7 +10,7 @@ from rig.generated_pairs import at_size, textured_pairs
 from rig.results import markdown_table
 
 from training.config import RunConfig
-from training.recipes import RECIPES, base, own_pairs, own_tokenizer
+from training.recipes import RECIPES, base, with_own_parts
 from training.run.request import RunRequest
 from training.run.run import run_training
 
@@ -68,8 +68,6 @@ def _tasks(small: RunConfig, scratch: Path) -> list[tuple[str, RunRequest, Path]
                 pairs=pairs,
                 max_steps=steps,
                 device="cpu",
-                source=own_pairs(run.recipe, out=scratch / run.recipe),
-                tokenizer=own_tokenizer(run.model.preset),
             ),
             scratch / run.recipe,
         )
@@ -79,6 +77,6 @@ def _tasks(small: RunConfig, scratch: Path) -> list[tuple[str, RunRequest, Path]
 
 def _run(task: tuple[RunRequest, Path]) -> tuple[int, int]:
     request, out = task
-    run_training(request, command="training_speed.py")
+    run_training(with_own_parts(request), command="training_speed.py")
     memory = json.loads((out / "run.json").read_text(encoding="utf-8"))["memory"]
     return memory["expected_bytes"], memory["peak_bytes"]

@@ -72,14 +72,12 @@ def train_command(
     ] = False,
 ) -> None:
     """Train a model on your own videos and captions."""
-    from training.recipes import find_recipe, own_pairs, own_tokenizer
-    from training.run.settings import apply_settings, refuse_unused, setting_lines
+    from training.recipes import configure, with_own_parts
+    from training.run.settings import setting_lines
 
     changes = [f"model.start={model}"] if model else []
     changes += settings or []
-    unchanged = find_recipe(recipe)()
-    config = apply_settings(unchanged, changes)
-    refuse_unused(config, recipe=unchanged)
+    config = configure(recipe, changes)
     if show:
         typer.echo("\n".join(setting_lines(config)))
         return
@@ -101,14 +99,14 @@ def train_command(
         max_steps=max_steps,
         device=device,
         caption_from=caption_from,
-        source=own_pairs(recipe, out=out),
-        tokenizer=own_tokenizer(config.model.preset),
     )
     if caption_from and recipe != "adapt":
         raise typer.BadParameter("--caption-from is for the recipe adapt alone")
     train = run_adaptation if recipe == "adapt" else run_training
     with TrainProgress(Console(stderr=True)) as listener:
-        result = train(request, command=request.as_typed(changes), listener=listener)
+        result = train(
+            with_own_parts(request), command=request.as_typed(changes), listener=listener
+        )
     _tell(result, as_json=as_json)
     if result.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)

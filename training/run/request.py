@@ -33,7 +33,7 @@ class RunRequest:
     """A column of the list to learn from, such as `label`; the recipe adapt alone."""
 
     source: PairSource | None = None
-    """Where pairs come from that no list names, see `training.recipes.own_pairs`."""
+    """Where pairs come from that no list names, see `training.recipes.with_own_parts`."""
 
     tokenizer: Callable[[], Any] | None = None
     """Makes the words of a new model that `model.text_start` brings none for."""

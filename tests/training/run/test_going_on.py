@@ -6,10 +6,9 @@ import pytest
 
 from cpd_model.errors import InputError
 from tests.training.run_listener import RememberingListener
-from training.recipes import own_pairs, own_tokenizer, smoke
+from training.recipes import configure, with_own_parts
 from training.run.request import RunRequest
 from training.run.run import run_training
-from training.run.settings import apply_settings
 
 TIMES = {"clips_per_second", "wait_share", "evaluation_seconds"}
 SETTINGS = ["optimizer.schedule=constant", "evaluate_epochs=1", "checkpoint_steps=4"]
@@ -29,15 +28,9 @@ class Killer(RememberingListener):
 
 
 def ask(out, max_steps, *settings, resume=False):
-    config = apply_settings(smoke(), [*SETTINGS, *settings])
-    return RunRequest(
-        config=config,
-        out=out,
-        max_steps=max_steps,
-        resume=resume,
-        device="cpu",
-        source=own_pairs("smoke", out=out),
-        tokenizer=own_tokenizer(config.model.preset),
+    config = configure("smoke", [*SETTINGS, *settings])
+    return with_own_parts(
+        RunRequest(config=config, out=out, max_steps=max_steps, resume=resume, device="cpu")
     )
 
 

@@ -3,22 +3,15 @@
 import pytest
 
 from tests.training.run_listener import RememberingListener
-from training.recipes import own_pairs, own_tokenizer, smoke
+from training.recipes import configure, with_own_parts
 from training.run.request import RunRequest
 from training.run.run import run_training
-from training.run.settings import apply_settings
 
 
 def warnings_of(out, *settings):
-    config, told = apply_settings(smoke(), settings), RememberingListener()
-    request = RunRequest(
-        config=config,
-        out=out,
-        device="cpu",
-        source=own_pairs("smoke", out=out),
-        tokenizer=own_tokenizer(config.model.preset),
-    )
-    run_training(request, command="cpd train smoke", listener=told)
+    told = RememberingListener()
+    request = RunRequest(config=configure("smoke", settings), out=out, device="cpu")
+    run_training(with_own_parts(request), command="cpd train smoke", listener=told)
     return [message for message in told.messages if "the loss is" in message]
 
 
