@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cpd_model.authors.convert_tokenizer import authors_tokenizer
+from cpd_model.authors.tokenizer import authors_tokenizer
 from cpd_model.bundles.bundle import save_bundle
 from cpd_model.config import DISTILBERT, CPDConfig, ResNet3DOptions, Shortcut
 from cpd_model.errors import ModelError

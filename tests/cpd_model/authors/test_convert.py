@@ -23,7 +23,7 @@ from cpd_model.authors.convert import (
     fit_weights,
     used_weights,
 )
-from cpd_model.authors.convert_tokenizer import authors_tokenizer
+from cpd_model.authors.tokenizer import authors_tokenizer
 from cpd_model.bundles.bundle import open_bundle, verify_bundle
 from cpd_model.commands import register
 from cpd_model.config import RESNET_DEPTHS, CPDConfig
