@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cpd_model.bundles.record import BUNDLE_FILE, is_bundle
-from cpd_model.encoders.transformers_folder import TOKENIZER_FILES, family_of, weight_files
+from cpd_model.encoders.transformers_folder import ALL_TOKENIZER_FILES, family_of, weight_files
 from cpd_model.errors import BundleError, CPDError, ModelNotFoundError
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -20,7 +20,7 @@ _SETTINGS = (
     "preprocessor_config.json",
     "processor_config.json",
     BUNDLE_FILE,
-    *TOKENIZER_FILES,
+    *ALL_TOKENIZER_FILES,
 )
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 """Files of which a tokenizer has one."""
@@ -117,7 +117,7 @@ def fetch_tokenizer(name: str, *, on_message: Callable[[str], None] | None = Non
         HfApi().model_info(name, timeout=_ANSWER_SECONDS)  # fails at once, see _download
         if on_message:
             on_message(f"fetching the tokenizer {name} from the hub, once")
-        return Path(snapshot_download(name, allow_patterns=["config.json", *TOKENIZER_FILES]))
+        return Path(snapshot_download(name, allow_patterns=["config.json", *ALL_TOKENIZER_FILES]))
     except Exception as error:  # as in fetch
         raise ModelNotFoundError(
             f"{_why_not(name, error)}, or give the folder of a tokenizer"
@@ -198,7 +198,8 @@ def _is_whole(folder: Path) -> bool:
         return False
     settings = ("preprocessor_config.json", "processor_config.json")
     return all(
-        any((folder / name).is_file() for name in names) for names in (settings, TOKENIZER_FILES)
+        any((folder / name).is_file() for name in names)
+        for names in (settings, ALL_TOKENIZER_FILES)
     )
 
 

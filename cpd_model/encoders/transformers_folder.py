@@ -24,7 +24,7 @@ from cpd_model.encoders.preprocessing import (
 )
 from cpd_model.encoders.progress_bars import no_progress_bars
 from cpd_model.errors import BundleError
-from cpd_model.fingerprint import hash_weights
+from cpd_model.fingerprint import TOKENIZER_FILES, hash_weights
 
 _ARITHMETIC_VERSION = 1
 """Goes into every fingerprint: raise it when adapters.py computes other vectors than before."""
@@ -32,18 +32,7 @@ _ARITHMETIC_VERSION = 1
 FRAMES_PER_CLIP = 8
 """T of the models that look at frames: as for `cpd-start`, so that their costs compare."""
 
-TOKENIZER_FILES = (
-    "added_tokens.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "special_tokens_map.json",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-)
+ALL_TOKENIZER_FILES = tuple(sorted((*TOKENIZER_FILES, "tokenizer.json")))
 """Names that tokenizers of transformers are saved under; a folder has some of them."""
 
 _NOTES_OF_CONFIG = (
@@ -259,7 +248,7 @@ def _fingerprint(
     for path in weights:
         contents = hash_weights(path) if path.suffix == ".safetensors" else _hash_file(path)
         digest.update(f"{path.name} {contents}\n".encode())
-    for path in (folder / file_name for file_name in TOKENIZER_FILES):
+    for path in (folder / file_name for file_name in ALL_TOKENIZER_FILES):
         if path.is_file():
             digest.update(f"{path.name} {_hash_file(path)}\n".encode())
     return digest.hexdigest()
