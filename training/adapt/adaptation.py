@@ -1,9 +1,7 @@
 """One adaptation in memory: from pairs to a chosen blend of a start and of what was learned."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 from torch import nn
 
@@ -21,9 +19,7 @@ from training.data.batch import BatchOrder
 from training.data.pair import Pair
 from training.features.stream import FeaturePairs, feature_pairs
 from training.run.loop import Plan
-from training.run.model import RunModel, build_model
-
-OnMessage: TypeAlias = Callable[[str], None]
+from training.run.model import OnMessage, RunModel, build_model
 
 
 class Adaptation:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from training.evaluation.label_figures import label_figures, label_intervals, per_class
 from training.evaluation.metrics import Floats, pessimistic_ranks
 from training.evaluation.pool import Failure, fairness_words
-from training.evaluation.splits import LabelledVideo, Split
+from training.evaluation.splits import Split, SplitVideo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +90,6 @@ class ClassifierResult:
         }
 
 
-def ranks_of_logits(logits_VC: NDArray[np.float64], videos: Sequence[LabelledVideo]) -> Floats:
+def ranks_of_logits(logits_VC: NDArray[np.float64], videos: Sequence[SplitVideo]) -> Floats:
     """Rank of each video's own class; ties count against it."""
     return pessimistic_ranks(logits_VC, [video.label for video in videos])

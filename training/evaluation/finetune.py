@@ -30,7 +30,7 @@ from training.evaluation.cache import EmbeddedPool, FailedFile, OnProgress
 from training.evaluation.classifier_result import ClassifierResult, ranks_of_logits
 from training.evaluation.linear import PAPER_VIEWS
 from training.evaluation.pool import failures_of
-from training.evaluation.splits import LabelledVideo, Split, read_split
+from training.evaluation.splits import Split, SplitVideo, read_split
 from training.evaluation.tower_classifier import (
     Epoch,
     FinetuneSettings,
@@ -183,7 +183,7 @@ class _Tester:
     shape: ClipShape
 
     def logits(
-        self, videos: list[LabelledVideo], *, submit: Submit, on_progress: OnProgress
+        self, videos: list[SplitVideo], *, submit: Submit, on_progress: OnProgress
     ) -> tuple[NDArray[np.float64], dict[Path, str]]:
         """(V, L), -inf of what failed; and why it failed."""
         logits_VL = np.full((len(videos), self.classifier.head.out_features), -np.inf)

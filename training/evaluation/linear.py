@@ -16,7 +16,7 @@ from training.evaluation.cache import EmbeddedPool, OnProgress
 from training.evaluation.classifier_result import ClassifierResult, ranks_of_logits
 from training.evaluation.linear_probe import L2_CHOICES, LinearClassifier, fit_linear, log_loss
 from training.evaluation.pool import failures_of
-from training.evaluation.splits import LabelledVideo, hold_back, read_split
+from training.evaluation.splits import SplitVideo, hold_back, read_split
 from training.evaluation.view_features import (
     FeatureSource,
     feature_shape,
@@ -109,7 +109,7 @@ def evaluate_linear(
 
 
 def fit_on_views(
-    videos: list[LabelledVideo], pool: EmbeddedPool, *, num_classes: int
+    videos: list[SplitVideo], pool: EmbeddedPool, *, num_classes: int
 ) -> tuple[LinearClassifier, float, str]:
     """The classifier of each video's views, its L2, and how this was chosen in words."""
     chosen, how = _chosen_l2(videos, pool, num_classes=num_classes)
@@ -118,7 +118,7 @@ def fit_on_views(
 
 
 def _chosen_l2(
-    videos: list[LabelledVideo], pool: EmbeddedPool, *, num_classes: int
+    videos: list[SplitVideo], pool: EmbeddedPool, *, num_classes: int
 ) -> tuple[float, str]:
     """The strength by which held-back videos are named best, and how it was chosen in words."""
     held = hold_back(videos)
@@ -138,7 +138,7 @@ def _chosen_l2(
     return chosen, f"chosen on {len(held)} training videos held back by group, of each class"
 
 
-def _rows(videos: Sequence[LabelledVideo], pool: EmbeddedPool) -> tuple[Vectors, list[int]]:
+def _rows(videos: Sequence[SplitVideo], pool: EmbeddedPool) -> tuple[Vectors, list[int]]:
     """Every view of every video, and its class."""
     views = [pool.embeddings[video.path] for video in videos]
     classes = [video.label for video, rows in zip(videos, views, strict=True) for _ in rows]
@@ -146,7 +146,7 @@ def _rows(videos: Sequence[LabelledVideo], pool: EmbeddedPool) -> tuple[Vectors,
 
 
 def mean_logits(
-    classifier: LinearClassifier, videos: Sequence[LabelledVideo], pool: EmbeddedPool
+    classifier: LinearClassifier, videos: Sequence[SplitVideo], pool: EmbeddedPool
 ) -> NDArray[np.float64]:
     """Mean over the views of each video: (V, C), -inf where it failed."""
     logits_VC = np.full((len(videos), len(classifier.bias_C)), -np.inf)

@@ -16,8 +16,8 @@ from training.evaluation.pool import labelled_rows, one_label_each, read_classes
 _MOST_NAMED = 5
 
 
-class LabelledVideo(NamedTuple):
-    """A video and its class."""
+class SplitVideo(NamedTuple):
+    """A video of a split and its class."""
 
     path: Path
     label: int
@@ -35,15 +35,15 @@ class Split:
     class_names: list[str]
     """Those that occur in it, sorted."""
 
-    train: list[LabelledVideo]
-    test: list[LabelledVideo]
+    train: list[SplitVideo]
+    test: list[SplitVideo]
     rows: list[ManifestRow]
     """Of both parts, in the order of the manifest."""
 
     warnings: list[str]
     """What makes its figures less than they seem, one sentence each."""
 
-    def learned(self, readable: Collection[Path]) -> list[LabelledVideo]:
+    def learned(self, readable: Collection[Path]) -> list[SplitVideo]:
         """The train videos that could be read.
 
         Raises:
@@ -88,7 +88,7 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
     group_of = {row.path: row.group for row in rows}
     parts = {
         part: [
-            LabelledVideo(path, names.index(label), group_of[path])
+            SplitVideo(path, names.index(label), group_of[path])
             for path, label in label_of.items()
             if part_of[path] == part
         ]
@@ -119,7 +119,7 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
     )
 
 
-def hold_back(videos: Sequence[LabelledVideo], *, share: float = 0.25, seed: int = 0) -> list[int]:
+def hold_back(videos: Sequence[SplitVideo], *, share: float = 0.25, seed: int = 0) -> list[int]:
     """Positions of videos to choose a setting by: whole groups, about this share of each class.
 
     A class gives groups, in an order that the seed decides, while they fit into its share; its
@@ -148,7 +148,7 @@ def hold_back(videos: Sequence[LabelledVideo], *, share: float = 0.25, seed: int
     return sorted(held)
 
 
-def _groups_of(videos: Sequence[LabelledVideo], seed: int) -> list[list[int]]:
+def _groups_of(videos: Sequence[SplitVideo], seed: int) -> list[list[int]]:
     """The positions of each group's videos, groups in an order that the seed decides."""
     groups: dict[str | int, list[int]] = {}
     for position, video in enumerate(videos):
@@ -190,7 +190,7 @@ def _copies(rows: list[ManifestRow], part_of: dict[Path, str], number: int) -> l
     ]
 
 
-def _warnings(train: list[LabelledVideo], test: list[LabelledVideo], names: list[str]) -> list[str]:
+def _warnings(train: list[SplitVideo], test: list[SplitVideo], names: list[str]) -> list[str]:
     warnings = []
     taught = {(video.group, video.label) for video in train}
     shared = sorted({video.group for video in train} & {video.group for video in test} - {""})

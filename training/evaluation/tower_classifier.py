@@ -40,7 +40,7 @@ from index.errors import VideoError
 from training.data.augment import draw_plan, names_a_side
 from training.data.batch import BatchOrder
 from training.data.pair import Pair
-from training.evaluation.splits import LabelledVideo
+from training.evaluation.splits import SplitVideo
 from training.evaluation.views import ClipShape, Submit, in_order
 
 FinetuneProtocol: TypeAlias = Literal["cpd", "authors"]
@@ -130,7 +130,7 @@ class VideoClassifier(nn.Module):
 class TrainingClips:
     """Where the clips of a batch come from: drawn, read and augmented as in pre-training."""
 
-    videos: Sequence[LabelledVideo]
+    videos: Sequence[SplitVideo]
     class_names: Sequence[str]
     order: BatchOrder
     shape: ClipShape

@@ -1,9 +1,12 @@
 """Learning rate and curriculum as pure functions of the step: resuming needs no bookkeeping."""
 
 import math
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from training.config import Curriculum, OptimizerChoice
+
+Stage: TypeAlias = Literal["I", "II"]
+"""Of the curriculum: text encoder frozen, or learning."""
 
 
 def learning_rate_factor(
@@ -48,8 +51,8 @@ def text_learning_rate_factor(
     return _decayed(step, choice, steps_per_epoch=steps_per_epoch, after_epoch=unfreeze_epoch)
 
 
-def stage(step: int, curriculum: Curriculum, *, steps_per_epoch: int) -> Literal["I", "II"]:
-    """Which part of the curriculum a step belongs to: text encoder frozen, or learning.
+def stage(step: int, curriculum: Curriculum, *, steps_per_epoch: int) -> Stage:
+    """Which part of the curriculum a step belongs to.
 
     Source: arXiv 2001.05691; `epoch > 150`, counted from 1, in the authors' main.py.
     """

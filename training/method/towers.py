@@ -7,7 +7,7 @@ D shared space.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, Self, TypeAlias
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,7 @@ from cpd_model.towers.frames import FramesTower
 from training.config import RunConfig
 from training.data.batch import Batch
 from training.method.learners import encoder_layers, set_learners
-
-Stage: TypeAlias = Literal["I", "II"]
-"""Of the curriculum: text encoder frozen, or learning."""
+from training.method.schedule import Stage
 
 
 class PairTowers(nn.Module):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -19,7 +19,8 @@ from training.config import ModelChoice
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-OnMessage = Callable[[str], None]
+OnMessage: TypeAlias = Callable[[str], None]
+"""Takes a sentence for a person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,17 +1,14 @@
 """Where the pairs of a run come from: a list that a person named, or what stands in for one."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from training.config import RunConfig
 from training.data.batch import BatchOrder
-from training.run.model import RunModel
+from training.run.model import OnMessage, RunModel
 from training.run.pairs import RunPairs, read_run_pairs
 from training.run.streams import Streams, open_streams
-
-OnMessage = Callable[[str], None]
 
 
 class PairSource(Protocol):

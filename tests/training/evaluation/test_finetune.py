@@ -17,7 +17,7 @@ from tests.training.colored_clips import write_colors
 from tests.training.evaluation.test_linear import separable_rows
 from training.data.batch import BatchOrder
 from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
-from training.evaluation.splits import LabelledVideo
+from training.evaluation.splits import SplitVideo
 from training.evaluation.tower_classifier import AUTHORS_LINEAR, FinetuneSettings, TrainingClips
 from training.evaluation.views import ClipShape, Views
 
@@ -111,7 +111,7 @@ def test_clips_of_a_class_that_names_a_side_are_mirrored_by_the_authors_alone(mi
         return reading
 
     clips = TrainingClips(
-        videos=[LabelledVideo(Path(f"{n}.mkv"), 0, "") for n in range(8)],
+        videos=[SplitVideo(Path(f"{n}.mkv"), 0, "") for n in range(8)],
         class_names=["turn left"],
         order=BatchOrder(num_items=8, batch_size=8, seed=0),
         shape=ClipShape(2, 1.0, 8),

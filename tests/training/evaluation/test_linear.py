@@ -12,7 +12,7 @@ from tests.training.colored_clips import write_colors
 from training.evaluation.cache import EmbeddedPool
 from training.evaluation.linear import LinearChoice, evaluate_linear, fit_on_views
 from training.evaluation.linear_probe import L2_CHOICES
-from training.evaluation.splits import LabelledVideo
+from training.evaluation.splits import SplitVideo
 from training.evaluation.views import Views
 
 FEW_VIEWS = {"views": Views(2, 3), "train_views": Views(1, 1)}
@@ -123,7 +123,7 @@ def test_where_nothing_of_a_class_can_be_read_is_one_sentence(tmp_path):
 def drawn(num_videos):
     """Videos of two classes in turn, each of a group of its own, and one random view of each."""
     random = np.random.default_rng(7)
-    videos = [LabelledVideo(Path(f"{n}.mkv"), n % 2, "") for n in range(num_videos)]
+    videos = [SplitVideo(Path(f"{n}.mkv"), n % 2, "") for n in range(num_videos)]
     views = {
         video.path: random.normal(video.label, 1, (1, 6)).astype(np.float32) for video in videos
     }

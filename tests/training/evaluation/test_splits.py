@@ -6,7 +6,7 @@ import pytest
 
 from cpd_model.errors import InputError
 from training.data.manifest import read_manifest
-from training.evaluation.splits import LabelledVideo, hold_back, read_split
+from training.evaluation.splits import SplitVideo, hold_back, read_split
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_each_split_has_its_own_train_and_test_videos(write, tmp_path):
 
     assert first.class_names == ["run", "sit"]
     assert first.train == [
-        LabelledVideo(tmp_path / "a.mp4", 0, "g1"),
-        LabelledVideo(tmp_path / "c.mp4", 1, "g1"),
+        SplitVideo(tmp_path / "a.mp4", 0, "g1"),
+        SplitVideo(tmp_path / "c.mp4", 1, "g1"),
     ]
     assert [video.path.name for video in first.test] == ["b.mp4", "d.mp4"]
     assert [video.path.name for video in second.train] == ["b.mp4", "c.mp4", "e.mp4"]
@@ -110,9 +110,7 @@ def test_a_manifest_that_gives_no_split_is_one_sentence(write, content, number, 
 
 
 def videos(*rows):
-    return [
-        LabelledVideo(f"{number}.mp4", label, group) for number, (label, group) in enumerate(rows)
-    ]
+    return [SplitVideo(f"{number}.mp4", label, group) for number, (label, group) in enumerate(rows)]
 
 
 def test_a_quarter_of_each_class_is_held_back_however_unequal_the_classes_are():
