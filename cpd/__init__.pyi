@@ -10,7 +10,9 @@ from .errors import LibraryError as LibraryError
 from .errors import LibraryNotFoundError as LibraryNotFoundError
 from .errors import ModelError as ModelError
 from .errors import VideoError as VideoError
+from .library import AddListener as AddListener
 from .library import AddReport as AddReport
+from .library import FailedVideo as FailedVideo
 from .library import Hit as Hit
 from .library import LabelledVideo as LabelledVideo
 from .library import Library as Library

@@ -1,10 +1,10 @@
 """How good a model is, on videos with captions or labels of one's own.
 
     result = cpd.evaluate.retrieval("~/Videos/captions.csv")
-    print(result.as_json()["recall_at_1"])
+    print(result.figures["recall_at_1"])
 
-Every list is what `cpd evaluate` takes, a model is what `cpd.open` takes. `protocol` of a result
-says in one sentence what was measured.
+Every list is what `cpd evaluate` takes, a model is what `cpd.open` takes. A result's
+`figures` are numbers by their names, its `protocol` says in one sentence what was measured.
 """
 
 import os
@@ -18,7 +18,7 @@ from training.evaluation.linear import LinearChoice, evaluate_linear
 from training.evaluation.pool import read_classes
 from training.evaluation.retrieval import RetrievalResult, evaluate_retrieval
 from training.evaluation.splits import read_split
-from training.evaluation.tower_classifier import FinetuneSettings
+from training.evaluation.tower_classifier import AUTHORS_LINEAR, FinetuneSettings
 from training.evaluation.view_features import FeatureSource
 from training.evaluation.views import Views
 from training.evaluation.zero_shot import (
@@ -29,6 +29,7 @@ from training.evaluation.zero_shot import (
 )
 
 __all__ = [
+    "AUTHORS_LINEAR",
     "ClassifierResult",
     "FinetuneSettings",
     "HalfZeroShotResult",
@@ -127,6 +128,9 @@ def linear(
 ) -> ClassifierResult:
     """Train a linear classifier on frozen features of the train part; name the test videos.
 
+    It is the exact minimum on fixed views. The authors' way, `--protocol authors` of the command,
+    runs the tower in train mode: `finetune(manifest, settings=AUTHORS_LINEAR)`.
+
     Args:
         split: the official split, from 1.
         classes: a file of class names; videos of others are left out.
@@ -166,7 +170,7 @@ def finetune(
     Args:
         split, classes, views: see `linear`.
         num_frames: of a clip; None is what the model was trained with, 16 for the paper's.
-        settings: epochs, batch size, rate and the like; None is the paper's.
+        settings: epochs, batch size, rate, protocol and the like; None is the paper's.
         out: a new folder for the weights, the classes and the figures.
         model: the name or folder of a bundle.
 

@@ -34,7 +34,9 @@ from index.library.opening import OpenLibrary, open_for_adding
 from index.search.moments import Hit
 
 __all__ = [
+    "AddListener",
     "AddReport",
+    "FailedVideo",
     "Hit",
     "LabelledVideo",
     "Library",

@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,32 @@ def test_zero_shot_names_each_video() -> None:
     assert repr(result) == "ZeroShotResult(6 videos, 4 classes: top-1 1.000, model 'color')"
 
 
+@pytest.mark.parametrize(
+    ("measure", "name"),
+    [
+        (lambda: cpd.evaluate.retrieval("~/captions.csv", model=ENCODER), "recall_at_1"),
+        (
+            lambda: cpd.evaluate.zero_shot("~/captions.csv", "~/classes.txt", model=ENCODER),
+            "top1",
+        ),
+        (
+            lambda: cpd.evaluate.zero_shot_half("~/captions.csv", "~/classes.txt", model=ENCODER),
+            "top5",
+        ),
+        (
+            lambda: cpd.evaluate.linear("~/splits.csv", views="1x1", model=ENCODER),
+            "mean_per_class",
+        ),
+    ],
+)
+def test_a_result_gives_its_figures_as_numbers(measure: Callable[[], Any], name: str) -> None:
+    """By their names in JSON, without a look into JSON."""
+    result = measure()
+
+    assert 0 <= result.figures[name] <= 1
+    assert result.figures.items() <= result.as_json().items()
+
+
 def test_half_of_the_classes_compete() -> None:
     result = cpd.evaluate.zero_shot_half(
         "~/captions.csv", "~/classes.txt", num_draws=3, model=ENCODER
@@ -80,6 +108,18 @@ def test_finetuning_takes_the_folder_of_a_bundle(home: Path) -> None:
 
     assert result.num_train_videos == 4
     assert (home / "tuned" / "classifier.safetensors").is_file()
+
+
+def test_the_authors_linear_classification_is_offered(home: Path) -> None:
+    """As `cpd evaluate linear --protocol authors` has it: the tower rests, in train mode."""
+    tiny_bundle(home / "small")
+    settings = replace(cpd.evaluate.AUTHORS_LINEAR, epochs=1, batch_size=2)
+
+    result = cpd.evaluate.finetune(
+        "~/splits.csv", views="1x1", settings=settings, model=home / "small"
+    )
+
+    assert (settings.protocol, result.as_json()["frozen"]) == ("authors", True)
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,30 @@ class Listener:
         print(figures["loss"])
 
 
+class AddListener:
+    """Prints how an add goes on."""
+
+    def found_files(self, count: int) -> None:
+        print(count)
+
+    def file_ended(self, how: str) -> None:
+        print(how)
+
+    def segments_embedded(self, count: int) -> None:
+        print(count)
+
+
 def search(folder: str | Path) -> list[cpd.Hit]:
     with cpd.open(folder, device="cpu") as library:
         assert_type(library, cpd.Library)
         assert_type(library.add("~/Videos"), cpd.AddReport)
-        library.add([Path("a.mp4"), "b.mp4"], num_workers=2, wait_seconds=1.0)
+        listener: cpd.AddListener = AddListener()
+        library.add([Path("a.mp4"), "b.mp4"], num_workers=2, wait_seconds=1.0, listener=listener)
         assert_type(len(library), int)
         assert_type(library.folder, Path)
         assert_type(library.status(), cpd.LibraryStatus)
-        for failed in library.failures():
+        failures: list[cpd.FailedVideo] = library.failures()
+        for failed in failures:
             print(failed.path, failed.reason)
         for video in library:
             assert_type(video, cpd.VideoRow)
@@ -62,7 +77,9 @@ def compare(model: str | Path | cpd.Encoder | None) -> None:
     assert_type(linear, cpd.evaluate.ClassifierResult)
     settings = cpd.evaluate.FinetuneSettings(epochs=2)
     cpd.evaluate.finetune("splits.csv", settings=settings, out="tuned")
-    print(found.protocol, named.as_json()["top1"], half.draws, linear.warnings)
+    cpd.evaluate.finetune("splits.csv", settings=cpd.evaluate.AUTHORS_LINEAR, model="mine/bundle")
+    assert_type(found.figures["recall_at_1"] - half.figures["top1"], float)
+    print(found.protocol, named.figures["top1"], half.draws, linear.figures, linear.warnings)
 
 
 def train() -> Path | None:

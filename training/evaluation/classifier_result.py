@@ -40,12 +40,16 @@ class ClassifierResult:
     """How the classifier came about, for the protocol line."""
 
     def __repr__(self) -> str:
-        top1 = label_figures(self.ranks_V, self.classes)["top1"]
         return (
             f"ClassifierResult({len(self.split.test)} test videos, "
-            f"{len(self.split.class_names)} classes: top-1 {top1:.3f}, "
+            f"{len(self.split.class_names)} classes: top-1 {self.figures['top1']:.3f}, "
             f"split {self.split.number}, model {self.model!r})"
         )
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Accuracies in [0, 1]: top1, top5 and mean_per_class."""
+        return label_figures(self.ranks_V, self.classes)
 
     @property
     def classes(self) -> list[int]:
@@ -74,7 +78,7 @@ class ClassifierResult:
         groups = [video.group for video in self.split.test]
         each_class = per_class(self.ranks_V, self.classes, self.split.class_names)
         return {
-            **label_figures(self.ranks_V, self.classes),
+            **self.figures,
             "intervals": label_intervals(self.ranks_V, self.classes, groups_V=groups),
             "per_class": [figures._asdict() for figures in each_class],
             "split": self.split.number,

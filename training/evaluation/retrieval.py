@@ -56,17 +56,22 @@ class RetrievalResult:
     """What was measured, as one sentence for people."""
 
     def __repr__(self) -> str:
-        figures = rank_figures(self.ranks_Q, num_candidates=self.num_videos)
+        figures = self.figures
         return (
             f"RetrievalResult({len(self.ranks_Q)} captions, {self.num_videos} videos: "
             f"recall at 1 {figures['recall_at_1']:.3f}, at 5 {figures['recall_at_5']:.3f}, "
             f"median rank {figures['median_rank']:g}, model {self.model!r})"
         )
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Text to video: recall_at_1, 5 and 10 in [0, 1], median_rank and mrr."""
+        return rank_figures(self.ranks_Q, num_candidates=self.num_videos)
+
     def as_json(self) -> dict[str, object]:
         """Text to video, the first keys of `cpd evaluate retrieval --json`; recalls in [0, 1]."""
         return {
-            **rank_figures(self.ranks_Q, num_candidates=self.num_videos),
+            **self.figures,
             "num_videos": self.num_videos,
             "num_queries": len(self.ranks_Q),
             "model": self.model,

@@ -63,16 +63,20 @@ class ZeroShotResult:
     """The list of classes."""
 
     def __repr__(self) -> str:
-        top1 = label_figures(self.ranks_V, self.classes_V)["top1"]
         return (
             f"ZeroShotResult({len(self.ranks_V)} videos, {self.num_classes} classes: "
-            f"top-1 {top1:.3f}, model {self.model!r})"
+            f"top-1 {self.figures['top1']:.3f}, model {self.model!r})"
         )
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Accuracies in [0, 1]: top1, top5 and mean_per_class."""
+        return label_figures(self.ranks_V, self.classes_V)
 
     def as_json(self) -> dict[str, object]:
         """The first keys of `cpd evaluate zero-shot --json`; accuracies in [0, 1]."""
         return {
-            **label_figures(self.ranks_V, self.classes_V),
+            **self.figures,
             "num_videos": len(self.ranks_V),
             "num_classes": self.num_classes,
             "model": self.model,
@@ -118,22 +122,24 @@ class HalfZeroShotResult:
     """What was measured, as one sentence for people."""
 
     def __repr__(self) -> str:
-        top1 = np.mean([draw.top1 for draw in self.draws])
         return (
             f"HalfZeroShotResult({len(self.draws)} draws of {self.num_classes} classes: "
-            f"top-1 {top1:.3f}, model {self.model!r})"
+            f"top-1 {self.figures['top1']:.3f}, model {self.model!r})"
         )
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Accuracies in [0, 1], means over the draws: top1, top5 and mean_per_class."""
+        return {name: float(values.mean()) for name, values in self._by_draw().items()}
 
     def as_json(self) -> dict[str, object]:
         """What `cpd evaluate zero-shot --protocol half --json` prints.
 
         `top1`, `top5` and `mean_per_class` are means over the draws, `std` how far these spread.
         """
-        names = ("top1", "top5", "mean_per_class")
-        table = {name: np.array([getattr(draw, name) for draw in self.draws]) for name in names}
         return {
-            **{name: float(values.mean()) for name, values in table.items()},
-            "std": {name: float(values.std()) for name, values in table.items()},
+            **self.figures,
+            "std": {name: float(values.std()) for name, values in self._by_draw().items()},
             "num_classes": self.num_classes,
             "num_empty_draws": self.num_empty_draws,
             "draws": [draw._asdict() for draw in self.draws],
@@ -142,6 +148,10 @@ class HalfZeroShotResult:
             "failures": [failure._asdict() for failure in self.failures],
             "protocol": self.protocol,
         }
+
+    def _by_draw(self) -> dict[str, Floats]:
+        names = ("top1", "top5", "mean_per_class")
+        return {name: np.array([getattr(draw, name) for draw in self.draws]) for name in names}
 
 
 def evaluate_zero_shot(
