@@ -134,7 +134,7 @@ def linear(
     Args:
         split: the official split, from 1.
         classes: a file of class names; videos of others are left out.
-        views: clips x crops of each test video; 10x3 in the paper.
+        views: clips x crops of each test video; CPD's authors take 10x3.
         train_views: of each training video, each a row of its own.
 
     Raises:
@@ -169,8 +169,8 @@ def finetune(
 
     Args:
         split, classes, views: see `linear`.
-        num_frames: of a clip; None is what the model was trained with, 16 for the paper's.
-        settings: epochs, batch size, rate, protocol and the like; None is the paper's.
+        num_frames: of a clip; None is what the model was trained with, 16 for CPD's authors'.
+        settings: epochs, batch size, rate, protocol and the like; None is as CPD's authors.
         out: a new folder for the weights, the classes and the figures.
         model: the name or folder of a bundle.
 

@@ -28,7 +28,7 @@ class ResNet3DOptions:
     """Where the shape changes: `A` subsamples and pads with zeros, `B` is a 1x1x1 convolution."""
 
     base_channels: int = 64
-    """Channels after the first convolution; 64 in the paper, fewer in tests."""
+    """Channels after the first convolution; 64 in the authors' code, fewer in tests."""
 
     def __post_init__(self) -> None:
         _check_choice("depth", self.depth, RESNET_DEPTHS)
@@ -116,8 +116,8 @@ class TextOptions:
     """Longer texts are cut here; special tokens count."""
 
     projection: TextProjection = "mlp"
-    """`mlp`: Linear, BatchNorm, ReLU, Linear, as in the paper; `linear`: one linear map, at first
-    the identity where the widths agree; `none`: the mean token itself."""
+    """`mlp`: Linear, BatchNorm, ReLU, Linear, as the authors have it; `linear`: one linear map, at
+    first the identity where the widths agree; `none`: the mean token itself."""
 
     attends_padding: bool = False
     """Pad every text to `max_tokens` and let the encoder attend to the padding, as the authors'
@@ -145,7 +145,7 @@ DISTILBERT = {"model_type": "distilbert"}
 
 
 class CPDConfig(PretrainedConfig):
-    """Configuration of a CPDModel; the defaults are the paper's.
+    """Configuration of a CPDModel; the defaults are the authors'.
 
     Raises:
         ValueError: a value is out of its range, or two values contradict each other.
@@ -317,5 +317,5 @@ PRESETS: dict[str, dict[str, Any]] = {
         "span_seconds": None,
     },
 }
-"""`cpd-r50` is the paper's configuration; the tiny ones run inside a unit test on a CPU;
+"""`cpd-r50` is the authors' configuration; the tiny ones run inside a unit test on a CPU;
 `synthetic` is for small generated clips whose captions have 14 words in all, a token each."""

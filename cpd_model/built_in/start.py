@@ -120,7 +120,7 @@ def start_config(encoder: dict[str, object]) -> "CPDConfig":
     Frames are prepared as the backbone was trained (google "efficientnet/lite"): the centre 260 of
     a short side of 292 pixels, and (value - 127) / 128. The class temperature of 2 lets the second
     and tenth guess count: a scene is rarely one class, and the classifier is trained to be sure.
-    The similarity temperature is below the paper's 0.07, as untrained cosines lie closer together;
+    The similarity temperature is below the authors' 0.07, as untrained cosines lie closer together;
     measured, it costs no caption and gains a label.
     """
     from cpd_model.config import CPDConfig

@@ -5,7 +5,7 @@ that a clip of identical frames gives, away from the ends, what the image gave.
 
 torchvision's ResNets and timm's plain ones (resnet18, resnet34, resnet50, resnet101 and their
 retrained variants) have the same names. Their images were normalised with ImageNet's mean and
-deviation; the paper's clips with .45 and .225, which is near enough to train on from there.
+deviation; the authors' clips with .45 and .225, which is near enough to train on from there.
 """
 
 from collections.abc import Mapping

@@ -70,7 +70,7 @@ def masked_mean(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
 
 
 def projection_mlp(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, BatchNorm, ReLU, Linear: the paper's head (768, 512, 256) on its text encoder."""
+    """Linear, BatchNorm, ReLU, Linear: the authors' head (768, 512, 256) on its text encoder."""
     return nn.Sequential(
         nn.Linear(in_dim, hidden_dim),
         nn.BatchNorm1d(hidden_dim),

@@ -47,7 +47,7 @@ ProtocolName = Annotated[
     typer.Option("--protocol", help="authors: as CPD's authors have it in their code."),
 ]
 ViewsText = Annotated[
-    str, typer.Option("--views", help="Clips x crops of each test video; 10x3 in the paper.")
+    str, typer.Option("--views", help="Clips x crops of each test video; CPD's authors take 10x3.")
 ]
 
 
@@ -115,7 +115,7 @@ def finetune(
     views: ViewsText = "10x3",
     frames: Annotated[
         int | None,
-        typer.Option(min=1, help="Of a clip; without it 16 for the paper's model."),
+        typer.Option(min=1, help="Of a clip; without it 16 for a tower of CPD's authors."),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = 100,
     batch_size: Annotated[int, typer.Option(min=2)] = 128,

@@ -45,7 +45,7 @@ def centre_plan(short_side: int) -> ClipPlan:
 def draw_plan(
     random: np.random.Generator, *, short_side_pixels: tuple[int, int], mirror: bool
 ) -> ClipPlan:
-    """A plan drawn as in the paper: place, scale and square uniform, every other clip mirrored.
+    """A plan drawn as the authors do: place, scale and square uniform, every other clip mirrored.
 
     Args:
         short_side_pixels: smallest and largest short side; both may be drawn.

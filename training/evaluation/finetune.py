@@ -28,7 +28,7 @@ from cpd_model.processor import CPDProcessor
 from training.data.batch import BatchOrder
 from training.evaluation.cache import EmbeddedPool, FailedFile, OnProgress
 from training.evaluation.classifier_result import ClassifierResult, ranks_of_logits
-from training.evaluation.linear import PAPER_VIEWS
+from training.evaluation.linear import AUTHORS_VIEWS
 from training.evaluation.pool import failures_of
 from training.evaluation.splits import Split, SplitVideo, read_split
 from training.evaluation.tower_classifier import (
@@ -57,12 +57,12 @@ class FinetuneChoice:
     classes: Path | None = None
     """A list of classes; videos of others are left out. None: every label is a class."""
 
-    views: Views = PAPER_VIEWS
+    views: Views = AUTHORS_VIEWS
     """Of each test video; its logits are the mean over them."""
 
     num_frames: int | None = None
     """Of a clip. None: twice as many as the model was trained with, at their distance, where the
-    tower looks across frames (16 in the paper); else as many."""
+    tower looks across frames (16 in the authors' code); else as many."""
 
     settings: FinetuneSettings = field(default_factory=FinetuneSettings)
 

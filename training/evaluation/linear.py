@@ -25,7 +25,7 @@ from training.evaluation.view_features import (
 )
 from training.evaluation.views import Views
 
-PAPER_VIEWS = Views(10, 3)
+AUTHORS_VIEWS = Views(10, 3)
 TRAIN_VIEWS = Views(3, 1)
 """Of each training video; every view is a row of its own."""
 
@@ -46,7 +46,7 @@ class LinearChoice:
     classes: Path | None = None
     """A list of classes; videos of others are left out. None: every label is a class."""
 
-    views: Views = PAPER_VIEWS
+    views: Views = AUTHORS_VIEWS
     """Of each test video; its logits are the mean over them."""
 
     train_views: Views = TRAIN_VIEWS
@@ -65,8 +65,8 @@ def evaluate_linear(
 ) -> ClassifierResult:
     """Train a linear classifier on the frozen features of a split's train part, and test it.
 
-    Differences from the paper's: the authors train the last layer by SGD on random crops; here the
-    classifier is the exact minimum on fixed views, so that nothing but the features decides.
+    CPD's authors train the last layer by SGD on random crops; here the classifier is the exact
+    minimum on fixed views, so that nothing but the features decides.
 
     Args:
         cache_root: where features are kept; None for the user's cache folder.

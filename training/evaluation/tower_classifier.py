@@ -1,6 +1,6 @@
-"""A video tower and a linear layer on it, trained together to name classes: the paper's recipe.
+"""A video tower and a linear layer on it, trained together to name classes: the authors' recipe.
 
-Read from the authors' code (MCG-NJU/CPD-Video, README.md and main.py): SGD with momentum, dropout
+Read from their code (MCG-NJU/CPD-Video, README.md and main.py): SGD with momentum, dropout
 0.8 before the linear layer, a rate that falls tenfold when things stop getting better. One thing
 differs: the authors watch the accuracy on the test split for that, here it is the training loss,
 so that no test video has a say in what is tested on it. One thing is added: when all is learned,
@@ -53,7 +53,7 @@ _BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinetuneSettings:
-    """How the classifier is trained; the defaults are the paper's."""
+    """How the classifier is trained; the defaults are the authors'."""
 
     protocol: FinetuneProtocol = "cpd"
     """authors: batch norms end with their running means, half of all clips are mirrored, and test

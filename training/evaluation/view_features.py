@@ -57,7 +57,7 @@ def feature_shape(encoder: Encoder, source: FeatureSource) -> ClipShape:
     """The clips that features are taken from.
 
     Trunks that look across frames are convolutions that take any size: they are tested on all of
-    the short side, as in the paper. Others get the size that they were made for.
+    the short side, as in the authors' code. Others get the size that they were made for.
     """
     spec = encoder.clip_spec
     whole = source == "trunk" and spec.resize == "crop" and not isinstance(encoder, FrameEncoder)

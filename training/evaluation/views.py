@@ -8,7 +8,7 @@
             [ 1  ][ 2 ][ 3 ]             end to the right (or bottom) one; they may overlap;
                                          one crop alone is the centre
 
-The paper's are 10 clips x 3 crops. The authors' code (MCG-NJU/CPD-Video, datasets/decoder.py) has
+CPD's authors take 10 clips x 3 crops. Their code (MCG-NJU/CPD-Video, datasets/decoder.py) has
 clip i of n at i / n of the way instead: the first as early as the video allows, none as late.
 
 Axes: T frames of a clip, H height, W width, C channels (3, RGB), K crops.
@@ -54,7 +54,7 @@ class Views:
         match = _PATTERN.fullmatch(text.strip().lower())
         if match is None:
             raise InputError(
-                f"views must be clips x crops such as 10x3 (the paper's) or 1x1, got {text!r}"
+                f"views must be clips x crops such as 10x3 (as CPD's authors) or 1x1, got {text!r}"
             )
         return cls(int(match.group(1)), int(match.group(2)))
 

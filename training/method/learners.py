@@ -71,7 +71,7 @@ def build_optimizer(
             if name.startswith(TEXT_ENCODER) == (side == "text")
             and (weight.requires_grad or side == "text")
         ]
-        # With SGD everything decays, as in the paper's code.
+        # With SGD everything decays, as in the authors' code.
         flat = [weight for weight in learning if weight.ndim < 2 and choice.kind == "adamw"]
         kept = {id(weight) for weight in flat}
         decayed = [weight for weight in learning if id(weight) not in kept]

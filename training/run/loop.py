@@ -245,7 +245,7 @@ def _runner(towers: PairTowers, processes: Processes) -> nn.Module:
     """The towers, wrapped where several processes share a step; made anew for each stage."""
     if processes.world_size == 1:
         return towers
-    # Each process keeps its own batch norm statistics, as in the paper's code; the first's are
+    # Each process keeps its own batch norm statistics, as in the authors' code; the first's are
     # those that are saved.
     with warnings.catch_warnings():
         # newer versions warn, and say that local buffers still need this

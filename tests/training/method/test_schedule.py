@@ -36,7 +36,7 @@ def test_the_paper_lowers_its_rate_at_three_epochs(step, expected):
     ("step", "expected"), [(1500, 1), (2009, 1), (2010, 0.1), (2500, 0.01), (2999, 0.01)]
 )
 def test_the_text_encoder_begins_with_its_whole_rate_at_epoch_150(step, expected):
-    """Only milestones after stage II began count: 3e-5, then 3e-6, then 3e-7 in the paper."""
+    """Only milestones after stage II began count: 3e-5, then 3e-6, then 3e-7 as the authors do."""
     assert text_factor(step) == pytest.approx(expected)
 
 
