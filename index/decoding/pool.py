@@ -25,7 +25,7 @@ import numpy as np
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from cpd_model.encoder import ClipSpec, Frames
-from index.decoding.processes import CleanSpawnContext, cause_of_death, retire
+from index.decoding.processes import CleanSpawnContext, cause_of_death, retire, start_workers
 from index.decoding.worker import (
     FramesFile,
     HashedFacts,
@@ -200,6 +200,7 @@ class DecodePool:
             return
         task.attempts += 1
         task.pool = self._pool
+        start_workers(self._pool)
         try:
             task.inner = self._pool.schedule(task.call, timeout=task.timeout_seconds)
         except RuntimeError:  # pebble gave up on it; so do we, and this task is started again

@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, wait
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import psutil
 import pytest
+from pebble import ProcessPool
 
 from cpd_model.encoder import ClipSpec
 from index.decoding.pool import DecodePool
@@ -49,6 +52,27 @@ def _wait_for_end(process_id: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_ctrl_c_cannot_land_in_the_middle_of_starting_workers(grey_video: Path) -> None:
+    """It raises in the main thread alone; pebble, half started, waits for ever when stopped."""
+    starts: list[threading.Thread] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is ProcessPool._start_pool.__code__:
+            starts.append(threading.current_thread())
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        with DecodePool(num_workers=1) as pool:
+            pool.hash_and_probe(grey_video).result()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    assert len(starts) == 1
+    assert starts[0] is not threading.main_thread()
 
 
 def test_results_are_those_of_the_plain_functions(pool: DecodePool, grey_video: Path) -> None:
