@@ -1,5 +1,6 @@
 """Rules of the house that a tool does not know: file names, sizes, no leftovers."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 400
+MAX_FUNCTION_LINES = 40
 VAGUE_NAMES = {"utils", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
 
 
@@ -39,6 +41,26 @@ def test_a_file_is_named_after_what_it_knows(path: Path) -> None:
 def test_a_module_can_be_read_in_one_go(path: Path) -> None:
     """What grows past this knows more than one thing; a test file then proves more than one."""
     assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("package", ["cpd", "cpd_model", "index", "training", "service"])
+def test_a_function_is_seen_at_once(package: str) -> None:
+    """Its lines without signature and docstring; options of a command are its signature."""
+    long = [
+        f"{name_of(path)}:{node.lineno} {node.name}, {length} lines"
+        for path in python_files_in(ROOT / package)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (length := lines_of(node)) > MAX_FUNCTION_LINES
+    ]
+
+    assert long == []
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    has_docstring = ast.get_docstring(function) is not None and len(function.body) > 1
+    first = function.body[1 if has_docstring else 0]
+    return (function.end_lineno or 0) - first.lineno + 1
 
 
 @pytest.mark.parametrize("path", python_files(), ids=name_of)

@@ -94,18 +94,7 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
         ]
         for part in ("train", "test")
     }
-    for part, videos in parts.items():
-        if not videos:
-            raise InputError(
-                f"split {number} of {manifest.name} has no {part} video; mark some rows as {part} "
-                f"in a column split{number} (or split), or choose another split"
-            )
-    learned = {video.label for video in parts["train"]}
-    if len(learned) < 2:
-        raise InputError(
-            f"the train part of split {number} of {manifest.name} has one class alone, "
-            f"{names[min(learned)]}; a classifier needs two or more"
-        )
+    _check_parts(parts, f"split {number} of {manifest.name}", number=number, names=names)
     return Split(
         number=number,
         class_names=names,
@@ -117,6 +106,23 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
             *_warnings(parts["train"], parts["test"], names),
         ],
     )
+
+
+def _check_parts(
+    parts: dict[str, list[SplitVideo]], split: str, *, number: int, names: Sequence[str]
+) -> None:
+    for part, videos in parts.items():
+        if not videos:
+            raise InputError(
+                f"{split} has no {part} video; mark some rows as {part} "
+                f"in a column split{number} (or split), or choose another split"
+            )
+    learned = {video.label for video in parts["train"]}
+    if len(learned) < 2:
+        raise InputError(
+            f"the train part of {split} has one class alone, "
+            f"{names[min(learned)]}; a classifier needs two or more"
+        )
 
 
 def hold_back(videos: Sequence[SplitVideo], *, share: float = 0.25, seed: int = 0) -> list[int]:

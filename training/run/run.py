@@ -35,6 +35,7 @@ from training.run.record import first_record, identity_of, settled_record
 from training.run.report import Warnings, open_curves
 from training.run.request import RunRequest, RunResult
 from training.run.result import write_result
+from training.run.source import PairSource
 from training.run.stop_signals import StopWish, stop_signals
 from training.run.streams import Streams
 
@@ -98,29 +99,12 @@ class _Run:
         plan = self._plan(order)
         self._folder.check_longer(plan.total_steps)
         objective = self._objective(built, pairs)
-        with first_alone(self._processes):  # it computes what the others then find in the cache
-            opened = source.open(
-                pairs,
-                built,
-                config=self._config,
-                order=order,
-                device=self._device,
-                on_message=self._say,
-            )
-        with closing(opened) as streams:
+        with closing(self._streams(source, pairs, built, order)) as streams:
             state = self._state(built, objective)
-            checkpoints = CheckpointFolder(
-                self._folder.checkpoints,
-                identity=identity_of(self._config, built, pairs),
-                keep=self._config.keep_checkpoints,
-            )
+            checkpoints = self._checkpoints(built, pairs)
             if self._request.resume and checkpoints.load_newest(state):
                 self._say_how_it_goes_on(state, plan)
-            now = first_record(self._config, pairs, plan=plan, device=self._device, command=command)
-            record = settled_record(
-                self._folder.read(), now, expected_bytes=self._predict(state, pairs)
-            )
-            self._write(record)
+            record = self._begin(state, pairs, plan=plan, command=command)
             # before this, nothing needs saving: features that were computed stay in their cache
             with stop_signals() as wish:
                 figures = self._train(state, streams, plan=plan, checkpoints=checkpoints, wish=wish)
@@ -139,6 +123,37 @@ class _Run:
         return RunResult(
             bundle=self._folder.bundle, step=state.step, figures=figures, interrupted=False
         )
+
+    def _streams(
+        self, source: PairSource, pairs: RunPairs, built: RunModel, order: BatchOrder
+    ) -> Streams:
+        with first_alone(self._processes):  # it computes what the others then find in the cache
+            return source.open(
+                pairs,
+                built,
+                config=self._config,
+                order=order,
+                device=self._device,
+                on_message=self._say,
+            )
+
+    def _checkpoints(self, built: RunModel, pairs: RunPairs) -> CheckpointFolder:
+        return CheckpointFolder(
+            self._folder.checkpoints,
+            identity=identity_of(self._config, built, pairs),
+            keep=self._config.keep_checkpoints,
+        )
+
+    def _begin(
+        self, state: TrainState, pairs: RunPairs, *, plan: Plan, command: str
+    ) -> dict[str, Any]:
+        """Write the record as it is before the first step."""
+        now = first_record(self._config, pairs, plan=plan, device=self._device, command=command)
+        record = settled_record(
+            self._folder.read(), now, expected_bytes=self._predict(state, pairs)
+        )
+        self._write(record)
+        return record
 
     def _say_how_it_goes_on(self, state: TrainState, plan: Plan) -> None:
         """Where it was, and what another length than before means."""
