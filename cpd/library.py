@@ -140,7 +140,7 @@ class Library:
         Args:
             query: what is to be seen, in one's own words, or a vector (D,) of this library's model.
             fingerprint: of the model that made the vector; a text needs none.
-            merge: False gives single windows instead of moments.
+            merge: False gives single segments instead of moments.
 
         Raises:
             InputError: the text is empty, or limit is not within 1..10,000.
@@ -189,7 +189,7 @@ class Library:
             )
 
     def label(self, video: AnyPath | VideoRow, labels: Iterable[str]) -> LabelledVideo:
-        """How probable each label is, for the whole video and for each of its windows.
+        """How probable each label is, for the whole video and for each of its segments.
 
         Args:
             video: one of this library, whose vectors are there already, or any file, which is read.
@@ -331,7 +331,7 @@ class Library:
         except CPDError as error:
             return str(error)
         return (
-            f"{counts.videos} videos, {counts.segments} windows, {counts.hours:.1f} h, "
+            f"{counts.videos} videos, {counts.segments} segments, {counts.hours:.1f} h, "
             f"model {library.settings.model}"
         )
 

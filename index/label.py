@@ -56,7 +56,7 @@ class LabelledVideo:
         more = ["..."] if len(self.labels) > len(best) else []
         return (
             f"LabelledVideo({self.path.name!r}: {', '.join(best + more)}; "
-            f"{len(self.labels)} labels, {len(self.segments)} windows, model {self.model!r})"
+            f"{len(self.labels)} labels, {len(self.segments)} segments, model {self.model!r})"
         )
 
     def as_json(self, *, top: int) -> dict[str, Any]:

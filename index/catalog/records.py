@@ -62,7 +62,7 @@ class VideoRow(FileVersion, VideoFacts):
     def __repr__(self) -> str:
         return (
             f"VideoRow({self.path.name!r}, {self.duration_seconds:.1f} s, "
-            f"{self.width}x{self.height} pixels, {self.codec}, {self.num_segments} windows)"
+            f"{self.width}x{self.height} pixels, {self.codec}, {self.num_segments} segments)"
         )
 
 

@@ -76,7 +76,7 @@ def test_len_and_iteration_tell_its_videos(library: cpd.Library) -> None:
 
 
 def test_its_repr_tells_what_it_holds(library: cpd.Library) -> None:
-    assert "library': 2 videos, 4 windows, 0.0 h, model color)" in repr(library)
+    assert "library': 2 videos, 4 segments, 0.0 h, model color)" in repr(library)
 
 
 def test_what_is_added_is_found_by_the_same_library(home: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_video_tells_its_name_length_and_size(tmp_path: Path) -> None:
     with make_library(tmp_path / "library", num_videos=1) as library:
         (video,) = library.videos(limit=1)
 
-    assert repr(video) == "VideoRow('0.mp4', 12.5 s, 64x48 pixels, h264, 3 windows)"
+    assert repr(video) == "VideoRow('0.mp4', 12.5 s, 64x48 pixels, h264, 3 segments)"
     assert video == replace(video)
 
 
@@ -50,7 +50,7 @@ def test_labels_are_told_from_the_likeliest() -> None:
 
     assert repr(labelled) == (
         "LabelledVideo('red.mp4': label0 0.400, label1 0.300, label2 0.200, ...; "
-        "4 labels, 0 windows, model 'color')"
+        "4 labels, 0 segments, model 'color')"
     )
 
 
