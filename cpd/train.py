@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 
 from cpd.arguments import AnyPath, expanded, name_of, optional
-from training.adapt.adapt import run_adaptation
+from training.adapt.run import run_adaptation
 from training.recipes import configure, with_own_parts
 from training.run.events import RunListener
 from training.run.request import RunRequest, RunResult

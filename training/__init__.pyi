@@ -1,4 +1,4 @@
-from .adapt.adapt import run_adaptation as run_adaptation
+from .adapt.run import run_adaptation as run_adaptation
 from .config import RunConfig as RunConfig
 from .data.datasets.actions import list_hmdb51 as list_hmdb51
 from .data.datasets.actions import list_kinetics as list_kinetics

@@ -190,8 +190,8 @@ def own_pairs(recipe: str, *, out: Path) -> "PairSource | None":
     Args:
         out: the run's folder, in which videos may be drawn.
     """
-    from training.synthetic.run import DrawnPairs  # torch waits until a run begins
     from training.synthetic.smoke import SmokePairs
+    from training.synthetic.source import DrawnPairs  # torch waits until a run begins
 
     if recipe == "smoke":
         return SmokePairs(out / "videos")

@@ -85,7 +85,7 @@ def train_command(
         raise typer.BadParameter("name the folder to make with --out")
     from rich.console import Console
 
-    from training.adapt.adapt import run_adaptation
+    from training.adapt.run import run_adaptation
     from training.cli.progress import TrainProgress
     from training.run.request import RunRequest
     from training.run.run import run_training

@@ -19,7 +19,6 @@ from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle
 from tests.training.media import write_pairs
 from tests.training.run_listener import RememberingListener
-from training.adapt.adapt import run_adaptation
 from training.adapt.adaptation import Adaptation
 from training.adapt.blend import WeightBlend
 from training.adapt.course import Candidate, Choice
@@ -41,6 +40,7 @@ from training.adapt.pairs import (
     groups_of,
     read_adapt_pairs,
 )
+from training.adapt.run import run_adaptation
 from training.data.pair import Pair
 from training.data.pairs import read_pairs
 from training.recipes import adapt

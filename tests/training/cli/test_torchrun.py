@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cpd_model.errors import InputError
-from training.adapt.adapt import run_adaptation
+from training.adapt.run import run_adaptation
 from training.recipes import adapt
 from training.run.request import RunRequest
 

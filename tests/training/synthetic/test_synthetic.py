@@ -28,7 +28,7 @@ from training.synthetic.films import (
     training_scenes,
 )
 from training.synthetic.recipe import synthetic
-from training.synthetic.run import SyntheticJudge, drawn_pairs
+from training.synthetic.source import SyntheticJudge, drawn_pairs
 
 CANVAS = Canvas(num_frames=8, frame_size=48)
 scenes = st.sampled_from(all_scenes())

@@ -1,4 +1,4 @@
-"""What a training run of the recipe `synthetic` needs in place of lists and files.
+"""Where the pairs of the recipe `synthetic` come from: drawn films in place of lists and files.
 
 Axes: V videos, D shared space.
 """

@@ -1,4 +1,4 @@
-"""`cpd train adapt`: a model made better for one's own captions, on a CPU, in minutes.
+"""The run of `cpd train adapt`: a model made better for one's own captions, on a CPU, in minutes.
 
 The heads of a start, and a small residual over frames that begins at zero, learn from features of
 its frozen towers. In trials that hold some of the pairs back, it is seen how many steps, and
