@@ -122,8 +122,10 @@ def _request(
     caption_from: str | None = None,
 ) -> tuple[RunRequest, list[str]]:
     """What is asked for, and the settings as `--set` takes them, for the command in the record."""
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int | None):
+        raise TypeError(f"max_steps is a whole number, got {type(max_steps).__name__}")
     changes = [] if model is None else [f"model.start={name_of(model)}"]
-    changes += [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    changes += _as_set(settings)
     request = RunRequest(
         config=configure(recipe, changes),
         out=expanded(out, what="out"),
@@ -135,3 +137,14 @@ def _request(
         caption_from=caption_from,
     )
     return with_own_parts(request), changes
+
+
+def _as_set(settings: Mapping[str, object] | None) -> list[str]:
+    given = {} if settings is None else settings
+    for part, kind in ((given, Mapping), *((key, str) for key in given)):
+        if not isinstance(part, kind):
+            raise TypeError(
+                "settings is a dict of values by name, such as {'loss.temperature': 0.1}, "
+                f"got {type(part).__name__}"
+            )
+    return [f"{key}={json.dumps(value, default=os.fspath)}" for key, value in given.items()]

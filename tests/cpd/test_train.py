@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,3 +71,30 @@ def test_adapt_is_a_function_of_its_own() -> None:
 def test_an_encoder_is_no_start() -> None:
     with pytest.raises(TypeError, match="the name or the folder"):
         cpd.train.adapt("~/captions.csv", out="~/never", model=cpd.load_encoder("~/start"))
+
+
+@pytest.mark.parametrize("max_steps", [0, -3])
+def test_a_run_of_no_step_is_refused(home: Path, max_steps: int) -> None:
+    """It would end at once with a model that learned nothing, recorded as finished."""
+    with pytest.raises(cpd.InputError, match="max_steps must be 1 or more, got"):
+        cpd.train.run("smoke", out=home / "never", max_steps=max_steps)
+
+    assert not (home / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"max_steps": "3"}, "max_steps is a whole number, got str"),
+        ({"max_steps": True}, "max_steps is a whole number, got bool"),
+        ({"settings": [("epochs", 1)]}, "settings is a dict of values by name, .* got list"),
+        ({"settings": {1: 1}}, "settings is a dict of values by name, .* got int"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_one_sentence(
+    home: Path, wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        cpd.train.run("smoke", out=home / "never", **wrong)
+
+    assert not (home / "never").exists()

@@ -38,6 +38,10 @@ class RunRequest:
     tokenizer: Callable[[], Any] | None = None
     """Makes the words of a new model that `model.text_start` brings none for."""
 
+    def __post_init__(self) -> None:
+        if self.max_steps is not None and self.max_steps < 1:
+            raise InputError(f"max_steps must be 1 or more, got {self.max_steps}")
+
     def pair_source(self) -> PairSource:
         """The list that was named, or else `source`.
 
