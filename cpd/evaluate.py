@@ -178,6 +178,8 @@ def finetune(
         InputError: the list, the split, the views or the model cannot be used.
         CPDError: the model cannot be had.
     """
+    if not isinstance(settings, FinetuneSettings | None):
+        raise TypeError(f"settings is a FinetuneSettings, got {type(settings).__name__}")
     return evaluate_finetune(
         expanded(manifest, what="manifest"),
         DEFAULT_MODEL if model is None else name_of(model),

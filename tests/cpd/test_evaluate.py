@@ -129,6 +129,7 @@ def test_the_authors_linear_classification_is_offered(home: Path) -> None:
         (lambda: cpd.evaluate.zero_shot("a.csv", ["red"]), "classes is a path"),
         (lambda: cpd.evaluate.retrieval("~/captions.csv", model=3), "model is a name, a folder"),
         (lambda: cpd.evaluate.finetune("~/splits.csv", model=ENCODER), "the name or the folder"),
+        (lambda: cpd.evaluate.finetune("~/splits.csv", settings={"epochs": 1}), "FinetuneSettings"),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_one_sentence(slip: Callable[[], object], said: str) -> None:
@@ -139,3 +140,32 @@ def test_what_is_of_the_wrong_kind_is_one_sentence(slip: Callable[[], object], s
 def test_a_list_that_is_not_there_does_not_wait_for_the_model() -> None:
     with pytest.raises(cpd.InputError, match=r"gone\.csv"):
         cpd.evaluate.retrieval("~/gone.csv", model="no/such-model")
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: half(num_draws=0), "num_draws must be 1 or more, got 0"),
+        (lambda: half(seed=-1), "seed must be 0 or more, got -1"),
+        (
+            lambda: cpd.evaluate.linear("~/splits.csv", features="last", model=ENCODER),
+            "features must be trunk or embedding, got 'last'",
+        ),
+        (
+            lambda: cpd.evaluate.finetune("~/splits.csv", num_frames=0, model="~/tiny"),
+            "num_frames must be 1 or more, got 0",
+        ),
+        (
+            lambda: cpd.evaluate.FinetuneSettings(protocol="mine"),
+            "protocol must be cpd or authors, got 'mine'",
+        ),
+    ],
+)
+def test_what_is_out_of_its_range_is_one_sentence(ask: Callable[[], object], said: str) -> None:
+    """And is not taken for something else in silence."""
+    with pytest.raises(cpd.InputError, match=said):
+        ask()
+
+
+def half(**asked: int) -> object:
+    return cpd.evaluate.zero_shot_half("~/captions.csv", "~/classes.txt", model=ENCODER, **asked)

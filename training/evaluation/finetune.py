@@ -66,6 +66,10 @@ class FinetuneChoice:
 
     settings: FinetuneSettings = field(default_factory=FinetuneSettings)
 
+    def __post_init__(self) -> None:
+        if self.num_frames is not None and self.num_frames < 1:
+            raise InputError(f"num_frames must be 1 or more, got {self.num_frames}")
+
 
 def evaluate_finetune(
     manifest: Path,

@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import Encoder, Vectors
+from cpd_model.errors import InputError
 from training.evaluation.cache import EmbeddedPool, OnProgress
 from training.evaluation.classifier_result import ClassifierResult, ranks_of_logits
 from training.evaluation.linear_probe import L2_CHOICES, LinearClassifier, fit_linear, log_loss
@@ -53,6 +55,10 @@ class LinearChoice:
 
     features: FeatureSource = "trunk"
     """An encoder without trunk features gives its embeddings, and the protocol line says so."""
+
+    def __post_init__(self) -> None:
+        if self.features not in get_args(FeatureSource):
+            raise InputError(f"features must be trunk or embedding, got {self.features!r}")
 
 
 def evaluate_linear(

@@ -24,7 +24,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -84,6 +84,8 @@ class FinetuneSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.protocol not in get_args(FinetuneProtocol):
+            raise InputError(f"protocol must be cpd or authors, got {self.protocol!r}")
         if self.epochs < 1 or self.batch_size < 2:
             raise InputError(
                 "fine-tuning needs one epoch or more and batches of two clips or more, "

@@ -228,9 +228,12 @@ def evaluate_zero_shot_half(
         seed: the same seed and list of classes draw the same halves.
 
     Raises:
-        InputError: as `evaluate_zero_shot`; fewer than 4 classes; no draw has a video.
+        InputError: as `evaluate_zero_shot`; fewer than 4 classes; no draw, or none has a video.
     """
     started = time.monotonic()
+    for name, number, least in (("num_draws", num_draws, 1), ("seed", seed, 0)):
+        if number < least:
+            raise InputError(f"{name} must be {least} or more, got {number}")
     clips = _labelled_clips(manifest, classes, split=split)
     halves = _halves(len(clips.names), classes, num_draws=num_draws, seed=seed)
     drawn = [part for part in (_draw(clips, half) for half in halves) if part.videos]
