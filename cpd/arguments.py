@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cpd_model.encoder import Encoder
+from cpd_model.errors import InputError
 from cpd_model.loading import load_encoder
 
 AnyPath: TypeAlias = str | os.PathLike[str]
@@ -22,11 +23,18 @@ def expanded(path: AnyPath, *, what: str) -> Path:
         what: the name of the argument, for the sentence.
 
     Raises:
+        InputError: no file can have it: it is empty, or holds a null character.
         TypeError: it is no path.
     """
-    if not isinstance(path, (str, os.PathLike)):
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(name, str):
         raise TypeError(f"{what} is a path, a str or a Path, got {type(path).__name__}")
-    return Path(path).expanduser()
+    if not name:
+        # the working folder, had we asked pathlib: `add("")` would index all of it
+        raise InputError(f"{what} is an empty path: name one, or '.' for the working folder")
+    if "\0" in name:
+        raise InputError(f"{what} holds a null character, which no path can: {name!r}")
+    return Path(os.path.expanduser(name))
 
 
 def optional(path: AnyPath | None, *, what: str) -> Path | None:
@@ -40,7 +48,7 @@ def paths_of(paths: AnyPath | Iterable[AnyPath], *, what: str) -> list[Path]:
     Raises:
         TypeError: one of them is no path.
     """
-    listed = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    listed = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
     if not isinstance(listed, Iterable):
         raise TypeError(f"{what} is a path or a list of paths, got {type(paths).__name__}")
     return [expanded(path, what=f"each of {what}") for path in listed]

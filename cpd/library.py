@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self, overload
+from typing import NoReturn, Self, overload
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from index.library.add import AddReport, add_videos
 from index.library.library import Library as CatalogLibrary
 from index.library.opening import OpenLibrary, open_for_adding
 from index.search.moments import Hit
+from index.search.query import words_of
 
 __all__ = [
     "AddListener",
@@ -68,6 +69,7 @@ def open(
 
     Raises:
         IndexMismatchError: the encoder is not the one that made the library.
+        InputError: the path is empty or that of a file.
         TypeError: the folder is no path.
     """
     return Library(
@@ -92,6 +94,8 @@ class Library:
         device: str = "auto",
     ) -> None:
         self.folder = expanded(folder, what="folder").resolve()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"{self.folder} is a file: a library is a folder, name that")
         self._model = checked_model(model)
         self._window_seconds = window_seconds
         self._hop_seconds = hop_seconds
@@ -236,6 +240,16 @@ class Library:
             yield from page
             offset += len(page)
 
+    def __bool__(self) -> bool:
+        """Always true: `if library` asks whether there is one, `len` how much is in it."""
+        return True
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a library is not copied or sent to another process, for it holds an open catalog "
+            f"and a model: call cpd.open({str(self.folder)!r}) there"
+        )
+
     def __repr__(self) -> str:
         return f"Library({str(self.folder)!r}: {self._holds()})"
 
@@ -301,9 +315,7 @@ class Library:
     def _encoded(self, query: str, fingerprint: str | None) -> tuple[Vectors, str]:
         if fingerprint is not None:
             raise TypeError("leave fingerprint out: the library's own model encodes a text")
-        words = query.strip()
-        if not words:
-            raise InputError("the query is empty: describe the moment in a few words")
+        words = words_of(query)
         encoder = self.encoder
         return encoder.encode_text([words])[0], encoder.fingerprint
 
@@ -339,6 +351,10 @@ class Library:
 def _vector_of_a_model(query: object, fingerprint: str | None) -> tuple[Vectors, str]:
     if not isinstance(query, np.ndarray):
         raise TypeError(f"a query is a text or a NumPy vector, got {type(query).__name__}")
+    if query.dtype.kind not in "fiu":
+        raise TypeError(f"a vector holds real numbers, got {query.dtype}")
+    if fingerprint is not None and not isinstance(fingerprint, str):
+        raise TypeError(f"a fingerprint is a text, got {type(fingerprint).__name__}")
     if fingerprint is None:
         raise TypeError(
             "a vector needs the fingerprint of the model that made it, for no vector tells that "

@@ -97,6 +97,16 @@ def spoken_label(name: str) -> str:
     return " ".join(_camel_words(word) for word in words)
 
 
+def is_text(words: str) -> bool:
+    """Whether it is text: a shell's argument that is no UTF-8 becomes lone surrogates, which no
+    tokenizer takes."""
+    try:
+        words.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _camel_words(word: str) -> str:
     if not any(_capital(letter) for letter in word):
         return word

@@ -14,9 +14,11 @@ from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
 from cpd_model.zero_shot import (
     ACTION_TEMPLATES,
+    is_text,
     label_matrix,
     label_probabilities,
     read_class_names,
+    spoken_label,
     video_probabilities,
 )
 from index.errors import VideoError
@@ -152,13 +154,21 @@ def read_labels(*, words: str | None, file: Path | None) -> list[str]:
 
 
 def check_labels(labels: Sequence[str]) -> None:
-    """Raises InputError: fewer than two labels, or one twice, which would halve its probability."""
-    if len(set(labels)) < 2:
+    """Raises InputError: fewer than two labels, or one twice, which would halve its probability.
+
+    Labels are one where the model reads the same words: `PushUps`, `push ups`, ` Push Ups`.
+    """
+    if not all(is_text(label) for label in labels):
+        raise InputError("a label holds bytes that are no UTF-8: write it in UTF-8")
+    spoken = [spoken_label(label).casefold() for label in labels]
+    if len(set(spoken)) < 2:
         raise InputError(
             f"labels are weighed against each other: give at least two different ones, "
-            f"got {len(set(labels))}"
+            f"got {len(set(spoken))}"
         )
-    twice = sorted({label for label in labels if labels.count(label) > 1})
+    twice = dict.fromkeys(
+        label for label, words in zip(labels, spoken, strict=True) if spoken.count(words) > 1
+    )
     if twice:
         raise InputError(f"give each label once, got {', '.join(twice)} more than once")
 

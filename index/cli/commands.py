@@ -197,12 +197,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find moments by describing them."""
-    from cpd_model.errors import InputError
     from index.library.opening import open_for_search
+    from index.search.query import words_of
 
-    words = query.strip()
-    if not words:
-        raise InputError("the query is empty: describe the moment in a few words")
+    words = words_of(query)
     opened, encoder = open_for_search(library, device=device, load=_load_encoder)
     with opened:
         query_D = encoder.encode_text([words])[0]

@@ -1,5 +1,7 @@
 """`cpd.open` as a person uses it: no encoder, no `[0]`, no Path, no luck with models."""
 
+import copy
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -221,6 +223,11 @@ class TestLabelling:
         (lambda a: a.add([3]), "each of paths is a path, a str or a Path, got int"),
         (lambda a: cpd.open(None), "folder is a path, a str or a Path, got NoneType"),
         (lambda a: cpd.open("x", model=3), "model is a name, a folder or"),
+        (lambda a: a.add(b"Videos"), "each of paths is a path, a str or a Path, got bytes"),
+        (lambda a: a.search(np.ones(4, complex), fingerprint="c0"), "real numbers, got complex128"),
+        (lambda a: a.search(np.ones(4), fingerprint=3), "a fingerprint is a text, got int"),
+        (lambda a: copy.copy(a), "not copied or sent to another process"),
+        (lambda a: pickle.dumps(a), "library'"),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_one_sentence(
@@ -231,6 +238,34 @@ def test_what_is_of_the_wrong_kind_is_one_sentence(
 
     assert said in str(failed.value)
     assert len(str(failed.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda a: a.add(""), "each of paths is an empty path"),
+        (lambda a: a.add(["Videos", ""]), "each of paths is an empty path"),
+        (lambda a: a.add("Vid\0eos"), "null character"),
+        (lambda a: a.add("~nobody-of-that-name/x"), "no such file or folder"),
+        (lambda a: cpd.open(""), "folder is an empty path"),
+        (lambda a: cpd.open("Videos/red.mp4"), "red.mp4 is a file: a library is a folder"),
+        (lambda a: a.search("red \udcff"), "the query holds bytes that are no UTF-8"),
+        (lambda a: a.label("~/Videos/red.mp4", ["red", "\udcff"]), "a label holds bytes"),
+        (lambda a: a.label("~/Videos/red.mp4", ["red", " Red "]), "at least two different ones"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    library: cpd.Library, slip: Callable[[cpd.Library], object], said: str
+) -> None:
+    with pytest.raises(cpd.InputError) as failed:
+        slip(library)
+
+    assert said in str(failed.value)
+    assert len(str(failed.value).splitlines()) == 1
+
+
+def test_a_library_that_is_not_made_yet_is_true_all_the_same(tmp_path: Path) -> None:
+    assert cpd.open(tmp_path / "new", model=ENCODER)
 
 
 def test_an_empty_query_is_refused(library: cpd.Library) -> None:

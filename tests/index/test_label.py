@@ -8,7 +8,7 @@ from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder
 from index.decoding.pool import DecodePool
 from index.errors import VideoError
-from index.label import LabelledVideo, label_video, read_labels, weakness_of
+from index.label import LabelledVideo, check_labels, label_video, read_labels, weakness_of
 from tests.index.colored_videos import Scene, write_video
 from tests.index.fake_decoder import FakeDecoder
 
@@ -85,3 +85,14 @@ def test_the_model_made_from_labels_of_pictures_is_called_weak() -> None:
     assert "one clip in four" in str(weakness_of("cpd-base"))
     assert "108 of them of three actions" in str(weakness_of("cpd-base"))
     assert weakness_of("some/other") is None
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["dog", " dog ", "cat"], ["PushUps", "push ups", "Punch"], ["Red", "red", "blue"]],
+    ids=str,
+)
+def test_labels_that_are_read_as_the_same_words_are_one(labels: list[str]) -> None:
+    """Each would get half of the probability."""
+    with pytest.raises(InputError, match=f"give each label once, got {labels[0]}, {labels[1]} "):
+        check_labels(labels)

@@ -22,6 +22,18 @@ ONE_SENTENCE = {
     "no library": (["search", "red", "--library", "{tmp}/none"], "no library"),
     "status of no library": (["index", "status", "--library", "{tmp}/none"], "no library"),
     "an empty query": (["search", "  ", "--library", "{lib}"], "query is empty"),
+    "a query that is no text": (
+        ["search", "caf\udce9", "--library", "{lib}"],
+        "the query holds bytes that are no UTF-8",
+    ),
+    "a window too short to keep": (
+        ["index", "add", "{videos}", "--library", "{tmp}/lib", "--window", "1e-9"],
+        "the window must be at least 0.1 s",
+    ),
+    "a hop too short to keep": (
+        ["index", "add", "{videos}", "--library", "{tmp}/lib", "--hop", "1e-9"],
+        "the hop must be at least 0.1 s",
+    ),
     "another window": (
         ["index", "add", "{videos}", "--library", "{lib}", "--window", "8"],
         "window of 4 s, not 8 s",
