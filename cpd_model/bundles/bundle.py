@@ -31,7 +31,6 @@ from cpd_model.fingerprint import (
     CONFIG_FILE,
     PROCESSOR_FILE,
     WEIGHTS_FILE,
-    fingerprint_parts,
     read_json,
     tensors_of,
 )
@@ -184,18 +183,6 @@ def recorded_fingerprint(folder: Path) -> str:
         BundleError: bundle.json is damaged or of another format.
     """
     return read_record(folder).fingerprint
-
-
-def fingerprint_of(folder: Path) -> str:
-    """The fingerprint of what the bundle really holds; reads every byte of its weights.
-
-    Raises:
-        BundleError: a file is missing or damaged.
-    """
-    try:
-        return fingerprint_parts(folder).fingerprint()
-    except (OSError, ValueError) as error:
-        raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
 
 
 def verify_bundle(folder: Path) -> list[str]:

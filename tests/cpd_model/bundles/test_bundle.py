@@ -13,7 +13,6 @@ from safetensors.numpy import load_file, save_file
 
 from cpd_model.bundles.bundle import (
     describe_bundle,
-    fingerprint_of,
     open_bundle,
     recorded_fingerprint,
     save_bundle,
@@ -24,7 +23,7 @@ from cpd_model.bundles.record import write_record
 from cpd_model.config import CPDConfig
 from cpd_model.encoder import Encoder, FrameEncoder
 from cpd_model.errors import BundleError, ModelNotFoundError
-from cpd_model.fingerprint import tensors_of
+from cpd_model.fingerprint import fingerprint_parts, tensors_of
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle
@@ -134,7 +133,7 @@ def test_what_changes_an_answer_alone_keeps_the_fingerprint_and_is_refused(
 ) -> None:
     ANSWERS[change](folder)
 
-    assert fingerprint_of(folder) == recorded_fingerprint(original)
+    assert fingerprint_parts(folder).fingerprint() == recorded_fingerprint(original)
     (problem,) = verify_bundle(folder)
     assert problem.startswith("the content of ")
     with pytest.raises(BundleError, match=r"the content of \w+\.json of the bundle .* changed"):
@@ -172,7 +171,7 @@ def test_what_changes_an_embedding_changes_the_fingerprint(
 ) -> None:
     CHANGES[change](folder)
 
-    assert fingerprint_of(folder) != fingerprint_of(original)
+    assert fingerprint_parts(folder).fingerprint() != fingerprint_parts(original).fingerprint()
     assert verify_bundle(folder) != []
 
 
@@ -182,7 +181,7 @@ def test_what_changes_no_embedding_keeps_the_fingerprint(
 ) -> None:
     NO_CHANGES[change](folder)
 
-    assert fingerprint_of(folder) == recorded_fingerprint(original)
+    assert fingerprint_parts(folder).fingerprint() == recorded_fingerprint(original)
     assert verify_bundle(folder) == []
     assert open_bundle(folder).fingerprint == recorded_fingerprint(original)
 
@@ -284,7 +283,7 @@ def test_the_facts_of_a_bundle_are_read_without_loading_it(original: Path) -> No
     facts = describe_bundle(original)
 
     weights = load_file(original / "model.safetensors")
-    assert facts.fingerprint == fingerprint_of(original)
+    assert facts.fingerprint == fingerprint_parts(original).fingerprint()
     assert (facts.video_tower, facts.text_encoder) == ("frames", "bert")
     assert (facts.embed_dim, facts.max_tokens, facts.temperature) == (8, 16, 0.07)
     assert facts.clip_spec.num_frames == 4
