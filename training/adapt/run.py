@@ -9,6 +9,7 @@ chosen is never worse than what went in.
 
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from cpd_model.devices import choose_device
@@ -41,14 +42,23 @@ def run_adaptation(
         raise InputError(
             "adapt runs in one process, for it takes minutes: start it without torchrun"
         )
-    folder = RunFolder(request.out)
-    folder.check(resume=request.resume)
-    folder.check_longer(None)
     if request.pairs is None:
         raise InputError("the recipe adapt learns from your videos: name their list with --pairs")
-    say = (listener or SilentListener()).message
+    folder = RunFolder(request.out)
+    with folder.claimed():
+        folder.check(resume=request.resume)
+        folder.check_longer(None)
+        return _adapt(
+            request, request.pairs, folder, command=command, listener=listener or SilentListener()
+        )
+
+
+def _adapt(
+    request: RunRequest, source: Path, folder: RunFolder, *, command: str, listener: RunListener
+) -> RunResult:
+    say = listener.message
     pairs = read_adapt_pairs(
-        request.pairs,
+        source,
         request.val,
         seed=request.config.seed,
         caption_from=request.caption_from,

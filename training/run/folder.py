@@ -5,19 +5,29 @@ metrics.jsonl    one line of figures for each report
 tensorboard/     the same figures as curves
 checkpoints/     see training.run.checkpoint
 bundle/          the result
+run.lock         while the run is on, see `RunFolder.claimed`
 """
 
+import contextlib
+import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from cpd_model.errors import InputError
 from training.run.checkpoint import write_file
 
-_BEFORE = {"videos", "banks"}
+LOCK_NAME = "run.lock"
+
+_BEFORE = {"videos", "banks", LOCK_NAME}
 """What stands in a folder before its run is recorded."""
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RunFolder:
@@ -30,6 +40,54 @@ class RunFolder:
         self.tensorboard = folder / "tensorboard"
         self.checkpoints = folder / "checkpoints"
         self.bundle = folder / "bundle"
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Make the folder and keep other runs out while the block runs.
+
+        The system frees the lock when its holder dies. A folder that nothing came into goes again.
+
+        Raises:
+            InputError: another run is on here, the folder cannot be made, or the disk is full.
+        """
+        lock = FileLock(self.folder / LOCK_NAME, thread_local=False)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(
+                f"another run writes into {self.folder} now: wait until it ends, or choose "
+                "another --out"
+            ) from error
+        except NotImplementedError:
+            pass  # a file system without locks, as some clusters have: people must take care there
+        except OSError as error:
+            raise self._cannot_be_made(error) from error
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            how = "go on with --resume" if self.run_file.exists() else "start it again"
+            raise InputError(
+                f"the run in {self.folder} cannot write on ({error.strerror}): make room, then "
+                f"{how}"
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                (self.folder / LOCK_NAME).unlink(missing_ok=True)
+            lock.release()
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    def _cannot_be_made(self, error: OSError) -> InputError:
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            return InputError(
+                f"{self.folder} is a file or lies below one: --out is a folder, choose another"
+            )
+        return InputError(
+            f"cannot make a run in {self.folder}: {error.strerror}; choose another --out"
+        )
 
     def check(self, *, resume: bool) -> None:
         """Whether a run may begin, or go on, here.

@@ -4,7 +4,7 @@ This module only puts the parts together; each part knows its own job.
 """
 
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import Any
 
 import torch
@@ -57,12 +57,13 @@ def run_training(
     processes = processes_of_environment()
     device = _device(request.device, processes)
     folder = RunFolder(request.out)
-    if processes.first:
-        folder.check(resume=request.resume)
     told = listener if listener and processes.first else SilentListener()
-    with process_group(processes, device=device):
-        run = _Run(request, processes, device=device, listener=told, folder=folder)
-        return run.go(command)
+    with folder.claimed() if processes.first else nullcontext():
+        if processes.first:
+            folder.check(resume=request.resume)
+        with process_group(processes, device=device):
+            run = _Run(request, processes, device=device, listener=told, folder=folder)
+            return run.go(command)
 
 
 class _Run:
