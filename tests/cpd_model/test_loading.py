@@ -17,7 +17,7 @@ from cpd_model.testing import tiny_bundle
 
 MAKE = """
 import sys
-from cpd_model.built_in.models.models import ensure_built_in
+from cpd_model.built_in.models import ensure_built_in
 print(ensure_built_in("cpd-start", on_message=lambda message: print(message)))
 """
 
