@@ -46,9 +46,6 @@ __all__ = [
     "open",
 ]
 
-_PAGE = 500
-"""Videos that are read at once while somebody goes through all of them."""
-
 
 def open(
     folder: AnyPath,
@@ -235,10 +232,7 @@ class Library:
         return self._opened().count().videos
 
     def __iter__(self) -> Iterator[VideoRow]:
-        library, offset = self._opened(), 0
-        while page := library.videos(limit=_PAGE, offset=offset):
-            yield from page
-            offset += len(page)
+        return self._opened().each_video()
 
     def __bool__(self) -> bool:
         """Always true: `if library` asks whether there is one, `len` how much is in it."""

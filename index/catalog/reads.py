@@ -98,6 +98,17 @@ def list_videos(
     return [_video_row(row) for row in connection.execute(query)]
 
 
+def videos_after(connection: Connection, number: int, *, limit: int) -> dict[int, VideoRow]:
+    """The indexed videos that follow a number (0 for the first), by number, ascending.
+
+    A number is never used again, so whatever is removed meanwhile, the next page starts where the
+    last one ended.
+    """
+    query = _videos().add_columns(VideoRecord.number).where(VideoRecord.number > number)
+    rows = connection.execute(query.order_by(VideoRecord.number).limit(limit))
+    return {row.number: _video_row(row) for row in rows}
+
+
 def video_by_id(connection: Connection, video_id: str) -> VideoRow:
     """One indexed video.
 
@@ -293,4 +304,4 @@ def _videos() -> "Select[Any]":
 
 
 def _video_row(row: "Row[Any]") -> VideoRow:
-    return VideoRow(**row._asdict())
+    return VideoRow(**{name: getattr(row, name) for name in _VIDEO_FIELDS})

@@ -220,6 +220,17 @@ class Library:
                 connection, limit=limit, offset=offset, path_contains=path_contains
             )
 
+    def each_video(self, *, at_once: int = 500) -> Iterator[VideoRow]:
+        """All indexed videos, first seen first; one that is removed meanwhile hides no other.
+
+        Args:
+            at_once: how many are read in one transaction.
+        """
+        number = 0
+        while page := self._videos_after(number, limit=at_once):
+            yield from page.values()
+            number = max(page)
+
     def video(self, video_id: str) -> VideoRow:
         """One indexed video.
 
@@ -252,6 +263,10 @@ class Library:
         """Files that could not be indexed, with reasons."""
         with self._catalog.read_transaction() as connection:
             return reads.list_failures(connection)
+
+    def _videos_after(self, number: int, *, limit: int) -> dict[int, VideoRow]:
+        with self._catalog.read_transaction() as connection:
+            return reads.videos_after(connection, number, limit=limit)
 
     @contextlib.contextmanager
     def writer(self, *, wait_seconds: float = 0) -> Iterator[LibraryWriter]:

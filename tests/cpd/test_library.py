@@ -10,7 +10,9 @@ import pytest
 
 import cpd
 from cpd_model.testing import ColorEncoder, tiny_bundle
+from index.library.library import Library as CatalogLibrary
 from tests.index.colored_videos import Scene, write_video
+from tests.index.libraries import make_library
 
 ENCODER = ColorEncoder()
 OTHER = ColorEncoder(name="other colour")
@@ -75,6 +77,18 @@ def test_a_vector_of_another_model_is_refused(library: cpd.Library) -> None:
 def test_len_and_iteration_tell_its_videos(library: cpd.Library) -> None:
     assert len(library) == 2
     assert [Path(video.path).name for video in library] == ["blue.mp4", "red.mp4"]
+
+
+def test_a_video_that_is_removed_meanwhile_hides_no_other(tmp_path: Path) -> None:
+    """More videos than are read at once: the second page began one too late."""
+    make_library(tmp_path / "many", num_videos=502, num_segments=1).close()
+    with cpd.open(tmp_path / "many") as library, CatalogLibrary.open(tmp_path / "many") as other:
+        videos = iter(library)
+        first = next(videos)
+        with other.writer() as writer:
+            writer.remove_video(first.video_id)
+
+        assert 1 + sum(1 for _ in videos) == 502
 
 
 def test_its_repr_tells_what_it_holds(library: cpd.Library) -> None:

@@ -83,6 +83,20 @@ class TestVideos:
         assert [v.video_id for v in library.videos(limit=9, path_contains="0%")] == [ids[1]]
         assert library.videos(limit=9, path_contains="%.mp4_") == []
 
+    def test_going_through_the_videos_skips_none_when_one_is_removed_meanwhile(
+        self, library: Library
+    ) -> None:
+        with library.writer() as writer:
+            ids = [put(writer, f"/videos/{i}.mp4", unit_rows(1, seed=i)) for i in range(6)]
+        going = library.each_video(at_once=2)
+        seen = [next(going).video_id, next(going).video_id]
+
+        with library.writer() as writer:
+            for gone in (ids[1], ids[4]):  # the last that was read, and one not read yet
+                writer.remove_video(gone)
+
+        assert seen + [video.video_id for video in going] == [*ids[:4], ids[5]]
+
     def test_a_file_name_that_is_no_utf_8_survives(self, library: Library, tmp_path: Path) -> None:
         name = os.fsdecode(b"caf\xe9.mp4")
         (tmp_path / name).write_bytes(b"x")
