@@ -201,7 +201,7 @@ class Bench:
                 row = [label]
                 for manifest, number, classes in manifests:
                     choice = LinearChoice(
-                        split=number,
+                        split_number=number,
                         classes=classes,
                         features=source,
                         views=Views(1, 1),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
 from typing import TypeAlias
 
@@ -67,6 +68,32 @@ def texts_of(words: Iterable[str], *, what: str) -> list[str]:
         if not isinstance(word, str):
             raise TypeError(f"{what} is a list of texts, got {type(word).__name__} in it")
     return listed
+
+
+def whole_number(number: object, *, what: str) -> int:
+    """The same, where it is one.
+
+    Raises:
+        TypeError: it is no whole number; True is none.
+    """
+    if isinstance(number, bool) or not isinstance(number, Integral):
+        raise TypeError(f"{what} is a whole number, got {_told(number)}")
+    return int(number)
+
+
+def text(value: object, *, what: str) -> str:
+    """The same, where it is one.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a text, got {_told(value)}")
+    return value
+
+
+def _told(value: object) -> str:
+    return f"the {type(value).__name__} {value!r}"
 
 
 def checked_model(model: AnyModel) -> AnyModel:

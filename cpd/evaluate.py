@@ -9,7 +9,16 @@ Every list is what `cpd evaluate` takes, a model is what `cpd.open` takes. A res
 
 import os
 
-from cpd.arguments import AnyModel, AnyPath, encoder_of, expanded, name_of, optional
+from cpd.arguments import (
+    AnyModel,
+    AnyPath,
+    encoder_of,
+    expanded,
+    name_of,
+    optional,
+    text,
+    whole_number,
+)
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from training.data.manifest import read_manifest
 from training.evaluation.classifier_result import ClassifierResult
@@ -58,8 +67,10 @@ def retrieval(
     Raises:
         InputError: the list cannot be used, or has no caption.
         CPDError: the model cannot be had.
+        TypeError: an argument is of another kind; so do the other protocols.
     """
     path = expanded(manifest, what="manifest")
+    _check_split(split)
     read_manifest(path, split=split)  # a slip of the pen should not wait for the model
     return evaluate_retrieval(path, encoder_of(model, device=device), split=split)
 
@@ -83,6 +94,7 @@ def zero_shot(
         CPDError: the model cannot be had.
     """
     path, names = expanded(manifest, what="manifest"), expanded(classes, what="classes")
+    _check_split(split)
     read_manifest(path, split=split)
     read_classes(names)
     return evaluate_zero_shot(path, names, encoder_of(model, device=device), split=split)
@@ -107,18 +119,18 @@ def zero_shot_half(
         CPDError: the model cannot be had.
     """
     path, names = expanded(manifest, what="manifest"), expanded(classes, what="classes")
+    _check_split(split)
+    draws, seed = whole_number(num_draws, what="num_draws"), whole_number(seed, what="seed")
     read_manifest(path, split=split)
     read_classes(names)
     encoder = encoder_of(model, device=device)
-    return evaluate_zero_shot_half(
-        path, names, encoder, split=split, num_draws=num_draws, seed=seed
-    )
+    return evaluate_zero_shot_half(path, names, encoder, split=split, num_draws=draws, seed=seed)
 
 
 def linear(
     manifest: AnyPath,
     *,
-    split: int = 1,
+    split_number: int = 1,
     classes: AnyPath | None = None,
     views: str = "10x3",
     train_views: str = "3x1",
@@ -132,7 +144,7 @@ def linear(
     runs the tower in train mode: `finetune(manifest, settings=AUTHORS_LINEAR)`.
 
     Args:
-        split: the official split, from 1.
+        split_number: the official split, from 1.
         classes: a file of class names; videos of others are left out.
         views: clips x crops of each test video; CPD's authors take 10x3.
         train_views: of each training video, each a row of its own.
@@ -143,20 +155,20 @@ def linear(
     """
     path = expanded(manifest, what="manifest")
     choice = LinearChoice(
-        split=split,
+        split_number=whole_number(split_number, what="split_number"),
         classes=optional(classes, what="classes"),
-        views=Views.parse(views),
-        train_views=Views.parse(train_views),
+        views=Views.parse(text(views, what="views")),
+        train_views=Views.parse(text(train_views, what="train_views")),
         features=features,
     )
-    read_split(path, number=split, classes=choice.classes)
+    read_split(path, number=choice.split_number, classes=choice.classes)
     return evaluate_linear(path, encoder_of(model, device=device), choice=choice)
 
 
 def finetune(
     manifest: AnyPath,
     *,
-    split: int = 1,
+    split_number: int = 1,
     classes: AnyPath | None = None,
     views: str = "10x3",
     num_frames: int | None = None,
@@ -168,7 +180,7 @@ def finetune(
     """Train the whole video tower to name the train part's classes; name the test videos.
 
     Args:
-        split, classes, views: see `linear`.
+        split_number, classes, views: see `linear`.
         num_frames: of a clip; None is what the model was trained with, 16 for CPD's authors'.
         settings: epochs, batch size, rate, protocol and the like; None is as CPD's authors.
         out: a new folder for the weights, the classes and the figures.
@@ -184,12 +196,17 @@ def finetune(
         expanded(manifest, what="manifest"),
         DEFAULT_MODEL if model is None else name_of(model),
         choice=FinetuneChoice(
-            split=split,
+            split_number=whole_number(split_number, what="split_number"),
             classes=optional(classes, what="classes"),
-            views=Views.parse(views),
-            num_frames=num_frames,
+            views=Views.parse(text(views, what="views")),
+            num_frames=None if num_frames is None else whole_number(num_frames, what="num_frames"),
             settings=settings or FinetuneSettings(),
         ),
         device=device,
         out=optional(out, what="out"),
     )
+
+
+def _check_split(split: str | None) -> None:
+    if split is not None:
+        text(split, what="split")

@@ -98,6 +98,15 @@ def test_a_linear_classifier_learns_the_colours() -> None:
     )
 
 
+def test_an_official_split_is_called_by_its_number() -> None:
+    """The word `split` of the other protocols is another thing."""
+    result = cpd.evaluate.linear(
+        "~/splits.csv", split_number=1, views="1x1", train_views="1x1", model=ENCODER
+    )
+
+    assert result.split.number == 1
+
+
 def test_finetuning_takes_the_folder_of_a_bundle(home: Path) -> None:
     tiny_bundle(home / "tiny")
     settings = cpd.evaluate.FinetuneSettings(epochs=1, batch_size=2)
@@ -130,6 +139,40 @@ def test_the_authors_linear_classification_is_offered(home: Path) -> None:
         (lambda: cpd.evaluate.retrieval("~/captions.csv", model=3), "model is a name, a folder"),
         (lambda: cpd.evaluate.finetune("~/splits.csv", model=ENCODER), "the name or the folder"),
         (lambda: cpd.evaluate.finetune("~/splits.csv", settings={"epochs": 1}), "FinetuneSettings"),
+        (
+            lambda: cpd.evaluate.linear("~/splits.csv", split_number="1", model=ENCODER),
+            "split_number is a whole number, got the str '1'",
+        ),
+        (
+            lambda: cpd.evaluate.finetune("~/splits.csv", split_number=True, model="~/tiny"),
+            "split_number is a whole number, got the bool True",
+        ),
+        (
+            lambda: cpd.evaluate.retrieval("~/captions.csv", split=1, model=ENCODER),
+            "split is a text, got the int 1",
+        ),
+        (
+            lambda: cpd.evaluate.zero_shot("~/captions.csv", "~/classes.txt", split=1),
+            "split is a text, got the int 1",
+        ),
+        (
+            lambda: cpd.evaluate.linear("~/splits.csv", views=3, model=ENCODER),
+            "views is a text, got the int 3",
+        ),
+        (
+            lambda: cpd.evaluate.linear("~/splits.csv", train_views=(3, 1), model=ENCODER),
+            r"train_views is a text, got the tuple \(3, 1\)",
+        ),
+        (
+            lambda: cpd.evaluate.finetune("~/splits.csv", views=3, model="~/tiny"),
+            "views is a text, got the int 3",
+        ),
+        (
+            lambda: cpd.evaluate.finetune("~/splits.csv", num_frames="8", model="~/tiny"),
+            "num_frames is a whole number, got the str '8'",
+        ),
+        (lambda: half(num_draws="3"), "num_draws is a whole number, got the str '3'"),
+        (lambda: half(seed=0.5), "seed is a whole number, got the float 0.5"),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_one_sentence(slip: Callable[[], object], said: str) -> None:
@@ -167,5 +210,5 @@ def test_what_is_out_of_its_range_is_one_sentence(ask: Callable[[], object], sai
         ask()
 
 
-def half(**asked: int) -> object:
+def half(**asked: Any) -> object:
     return cpd.evaluate.zero_shot_half("~/captions.csv", "~/classes.txt", model=ENCODER, **asked)

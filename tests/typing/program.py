@@ -73,7 +73,7 @@ def compare(model: str | Path | cpd.Encoder | None) -> None:
     assert_type(named, cpd.evaluate.ZeroShotResult)
     half = cpd.evaluate.zero_shot_half("captions.csv", "classes.txt", num_draws=5)
     assert_type(half, cpd.evaluate.HalfZeroShotResult)
-    linear = cpd.evaluate.linear("splits.csv", split=2, views="1x1", features="embedding")
+    linear = cpd.evaluate.linear("splits.csv", split_number=2, features="embedding")
     assert_type(linear, cpd.evaluate.ClassifierResult)
     settings = cpd.evaluate.FinetuneSettings(epochs=2)
     cpd.evaluate.finetune("splits.csv", settings=settings, out="tuned")

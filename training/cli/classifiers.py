@@ -96,7 +96,7 @@ def linear(
     from training.evaluation.linear import LinearChoice, evaluate_linear
 
     choice = LinearChoice(
-        split=split, classes=classes, views=shown, train_views=taught, features=features
+        split_number=split, classes=classes, views=shown, train_views=taught, features=features
     )
     with progress_on_stderr() as on_progress:
         result = evaluate_linear(
@@ -157,7 +157,7 @@ class _Trained(NamedTuple):
 
     manifest: Path
     model: str
-    split: int
+    split_number: int
     classes: Path | None
     views: "Views"
     settings: "FinetuneSettings"
@@ -170,7 +170,7 @@ class _Trained(NamedTuple):
         from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
 
         choice = FinetuneChoice(
-            split=self.split,
+            split_number=self.split_number,
             classes=self.classes,
             views=self.views,
             num_frames=num_frames,

@@ -51,7 +51,7 @@ _LARGER = (256 / 224, 340 / 224)
 class FinetuneChoice:
     """What is measured."""
 
-    split: int = 1
+    split_number: int = 1
     """The official split, from 1."""
 
     classes: Path | None = None
@@ -94,7 +94,7 @@ def evaluate_finetune(
             exists; or training comes to nothing.
     """
     started = time.monotonic()
-    split = read_split(manifest, number=choice.split, classes=choice.classes)
+    split = read_split(manifest, number=choice.split_number, classes=choice.classes)
     if out is not None and out.exists():
         raise InputError(f"{out} exists already; name a new folder for --out")
     network, processor = _load(model)

@@ -42,7 +42,7 @@ _FEWEST_JUDGES = 6
 class LinearChoice:
     """What is measured."""
 
-    split: int = 1
+    split_number: int = 1
     """The official split, from 1."""
 
     classes: Path | None = None
@@ -81,7 +81,7 @@ def evaluate_linear(
         InputError: see training.evaluation.splits.read_split, or no training video could be read.
     """
     started = time.monotonic()
-    split = read_split(manifest, number=choice.split, classes=choice.classes)
+    split = read_split(manifest, number=choice.split_number, classes=choice.classes)
     source = feature_source(encoder, choice.features)
     taught, tested = (
         view_features(

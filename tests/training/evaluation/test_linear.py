@@ -171,7 +171,9 @@ def test_real_clips_of_three_actions_are_told_apart(shared_data, start_bundle, t
             path = shared_data / row["path"]
             writer.writerow([path, row["label"], row["group"], row["split"]])
 
-    result = linear(tmp_path / "clips.csv", open_bundle(start_bundle), split=2, views=Views(1, 1))
+    result = linear(
+        tmp_path / "clips.csv", open_bundle(start_bundle), split_number=2, views=Views(1, 1)
+    )
 
     figures = result.as_json()
     assert (figures["num_train_videos"], figures["num_videos"]) == (12, 6)
