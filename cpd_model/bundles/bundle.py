@@ -197,14 +197,15 @@ def verify_bundle(folder: Path) -> list[str]:
         return [str(error)]
     problems = [
         f"{name} is missing"
-        for name in (CONFIG_FILE, WEIGHTS_FILE, PROCESSOR_FILE)
+        for name in dict.fromkeys([CONFIG_FILE, WEIGHTS_FILE, PROCESSOR_FILE, *record.beside])
         if not (folder / name).is_file()
     ]
     if problems:
         return problems
     try:
         changed = changes_since(record, folder)
-        _check_agreement(read_json(folder / CONFIG_FILE), read_json(folder / PROCESSOR_FILE))
+        if not changed:  # else a number to compare may be gone
+            _check_agreement(read_json(folder / CONFIG_FILE), read_json(folder / PROCESSOR_FILE))
     except (OSError, ValueError) as error:
         return [str(error)]
     problems = [f"the {part} changed after the bundle was made" for part in changed]

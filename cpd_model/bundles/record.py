@@ -84,7 +84,11 @@ def read_record(folder: Path) -> BundleRecord:
             parts=FingerprintParts(**record["parts"]),
             beside=dict(record["beside"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise BundleError(
+            f"{BUNDLE_FILE} of {folder} is damaged: it has no {error}; {REMEDY}"
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
         raise BundleError(f"{BUNDLE_FILE} of {folder} is damaged: {error}; {REMEDY}") from error
 
 

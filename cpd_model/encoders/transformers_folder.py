@@ -119,6 +119,11 @@ def family_of(folder: Path, *, name: str) -> Family:
     model_type = read_json(folder / "config.json").get("model_type")
     if model_type in FAMILIES:
         return FAMILIES[model_type]
+    if model_type == "cpd":
+        raise BundleError(
+            f"{name} holds a model of type 'cpd' and no bundle.json, which tells what it was saved "
+            "as: make or copy the bundle again"
+        )
     supported = ", ".join(family.title for family in FAMILIES.values())
     found = f"a model of type {model_type!r}" if model_type else "no config.json of a model"
     raise BundleError(
