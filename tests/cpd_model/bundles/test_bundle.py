@@ -24,7 +24,6 @@ from cpd_model.config import CPDConfig
 from cpd_model.encoder import Encoder, FrameEncoder
 from cpd_model.errors import BundleError, ModelNotFoundError
 from cpd_model.fingerprint import fingerprint_parts, tensors_of
-from cpd_model.loading import verify_model
 from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from cpd_model.testing import tiny_bundle
@@ -223,45 +222,6 @@ def test_a_damaged_file_is_named_and_stops_opening(name: str, damage: str, folde
     assert name in problems[0] or "tokenizer" in problems[0]
     with pytest.raises(BundleError, match="make or copy the bundle again"):
         open_bundle(folder)
-
-
-@pytest.mark.parametrize("name", ["config.json", "processor_config.json"])
-def test_a_file_that_lost_its_values_is_a_problem_and_not_a_traceback(
-    name: str, folder: Path
-) -> None:
-    (folder / name).write_text("{}")
-
-    (problem,) = verify_bundle(folder)
-
-    assert name.removesuffix(".json").removesuffix("_config") in problem
-    with pytest.raises(BundleError, match="make or copy the bundle again"):
-        open_bundle(folder)
-
-
-def test_a_file_beside_the_parts_that_is_missing_is_named(folder: Path) -> None:
-    (folder / "tokenizer_config.json").unlink()
-
-    assert verify_bundle(folder) == ["tokenizer_config.json is missing"]
-
-
-def test_a_bundle_without_its_record_says_which_file_it_lacks(folder: Path) -> None:
-    (folder / "bundle.json").unlink()
-
-    (problem,) = verify_model(folder, name="mine")
-
-    assert problem == (
-        "mine holds a model of type 'cpd' and no bundle.json, which tells what it was saved as: "
-        "make or copy the bundle again"
-    )
-
-
-@pytest.mark.parametrize("lost", ["format", "beside", "parts"])
-def test_a_record_that_lost_a_value_says_which(lost: str, folder: Path) -> None:
-    edit_json(folder / "bundle.json", lambda it: it.pop(lost))
-
-    (problem,) = verify_bundle(folder)
-
-    assert f"is damaged: it has no '{lost}';" in problem
 
 
 def test_weights_that_do_not_fit_their_configuration_do_not_open(folder: Path) -> None:
