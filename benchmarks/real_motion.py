@@ -15,7 +15,6 @@ Axes: B clips, T frames, H height, W width, C channels, F features.
 import argparse
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +131,7 @@ def main() -> None:
 
 
 def _splits(manifest: Path) -> list[Split]:
-    with tempfile.TemporaryDirectory() as folder:
-        classes = Path(folder) / "classes.txt"
-        classes.write_text("\n".join(CLASSES) + "\n", encoding="utf-8")
-        return [read_split(manifest, number=number, classes=classes) for number in SPLITS]
+    return [read_split(manifest, number=number, classes=CLASSES) for number in SPLITS]
 
 
 def _accuracy(split: Split, pool: EmbeddedPool) -> str:

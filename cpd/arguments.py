@@ -70,6 +70,20 @@ def texts_of(words: Iterable[str], *, what: str) -> list[str]:
     return listed
 
 
+def path_or_texts(given: AnyPath | Iterable[str], *, what: str) -> Path | list[str]:
+    """A path with `~` expanded, or a list of texts; one text is a path.
+
+    Raises:
+        InputError: no file can have the path.
+        TypeError: it is neither.
+    """
+    if isinstance(given, (str, bytes, os.PathLike)):
+        return expanded(given, what=what)
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{what} is a path or a list of texts, got {type(given).__name__}")
+    return texts_of(given, what=what)
+
+
 def whole_number(number: object, *, what: str) -> int:
     """The same, where it is one.
 

@@ -8,6 +8,7 @@ Every list is what `cpd evaluate` takes, a model is what `cpd.open` takes. A res
 """
 
 import os
+from collections.abc import Iterable
 
 from cpd.arguments import (
     AnyModel,
@@ -16,15 +17,16 @@ from cpd.arguments import (
     expanded,
     name_of,
     optional,
+    path_or_texts,
     text,
     whole_number,
 )
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from training.data.manifest import read_manifest
+from training.evaluation.classes import Classes, read_classes
 from training.evaluation.classifier_result import ClassifierResult
 from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
 from training.evaluation.linear import LinearChoice, evaluate_linear
-from training.evaluation.pool import read_classes
 from training.evaluation.retrieval import RetrievalResult, evaluate_retrieval
 from training.evaluation.splits import read_split
 from training.evaluation.tower_classifier import AUTHORS_LINEAR, FinetuneSettings
@@ -77,7 +79,7 @@ def retrieval(
 
 def zero_shot(
     manifest: AnyPath,
-    classes: AnyPath,
+    classes: AnyPath | Iterable[str],
     *,
     split: str | None = None,
     model: AnyModel = None,
@@ -86,14 +88,14 @@ def zero_shot(
     """Name what happens in each video, without having trained on the names.
 
     Args:
-        classes: a file of class names, one a line; all of them compete.
+        classes: a list of names, or a file of them, one a line; all of them compete.
         split: see `retrieval`.
 
     Raises:
         InputError: the list or the class names cannot be used, or no label is a class.
         CPDError: the model cannot be had.
     """
-    path, names = expanded(manifest, what="manifest"), expanded(classes, what="classes")
+    path, names = expanded(manifest, what="manifest"), path_or_texts(classes, what="classes")
     _check_split(split)
     read_manifest(path, split=split)
     read_classes(names)
@@ -102,7 +104,7 @@ def zero_shot(
 
 def zero_shot_half(
     manifest: AnyPath,
-    classes: AnyPath,
+    classes: AnyPath | Iterable[str],
     *,
     split: str | None = None,
     num_draws: int = 10,
@@ -118,7 +120,7 @@ def zero_shot_half(
         InputError: see `zero_shot`; fewer than 4 classes; no draw has a video.
         CPDError: the model cannot be had.
     """
-    path, names = expanded(manifest, what="manifest"), expanded(classes, what="classes")
+    path, names = expanded(manifest, what="manifest"), path_or_texts(classes, what="classes")
     _check_split(split)
     draws, seed = whole_number(num_draws, what="num_draws"), whole_number(seed, what="seed")
     read_manifest(path, split=split)
@@ -131,7 +133,7 @@ def linear(
     manifest: AnyPath,
     *,
     split_number: int = 1,
-    classes: AnyPath | None = None,
+    classes: AnyPath | Iterable[str] | None = None,
     views: str = "10x3",
     train_views: str = "3x1",
     features: FeatureSource = "trunk",
@@ -145,7 +147,7 @@ def linear(
 
     Args:
         split_number: the official split, from 1.
-        classes: a file of class names; videos of others are left out.
+        classes: a list of names, or a file of them; videos of others are left out.
         views: clips x crops of each test video; CPD's authors take 10x3.
         train_views: of each training video, each a row of its own.
 
@@ -156,7 +158,7 @@ def linear(
     path = expanded(manifest, what="manifest")
     choice = LinearChoice(
         split_number=whole_number(split_number, what="split_number"),
-        classes=optional(classes, what="classes"),
+        classes=_optional_classes(classes),
         views=Views.parse(text(views, what="views")),
         train_views=Views.parse(text(train_views, what="train_views")),
         features=features,
@@ -169,7 +171,7 @@ def finetune(
     manifest: AnyPath,
     *,
     split_number: int = 1,
-    classes: AnyPath | None = None,
+    classes: AnyPath | Iterable[str] | None = None,
     views: str = "10x3",
     num_frames: int | None = None,
     settings: FinetuneSettings | None = None,
@@ -197,7 +199,7 @@ def finetune(
         DEFAULT_MODEL if model is None else name_of(model),
         choice=FinetuneChoice(
             split_number=whole_number(split_number, what="split_number"),
-            classes=optional(classes, what="classes"),
+            classes=_optional_classes(classes),
             views=Views.parse(text(views, what="views")),
             num_frames=None if num_frames is None else whole_number(num_frames, what="num_frames"),
             settings=settings or FinetuneSettings(),
@@ -210,3 +212,7 @@ def finetune(
 def _check_split(split: str | None) -> None:
     if split is not None:
         text(split, what="split")
+
+
+def _optional_classes(classes: AnyPath | Iterable[str] | None) -> Classes | None:
+    return None if classes is None else path_or_texts(classes, what="classes")

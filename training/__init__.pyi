@@ -15,13 +15,13 @@ from .data.manifest import read_manifest as read_manifest
 from .data.packing import pack_pairs as pack_pairs
 from .data.pair import Pair as Pair
 from .data.pairs import read_pairs as read_pairs
+from .evaluation.classes import read_classes as read_classes
 from .evaluation.classifier_result import ClassifierResult as ClassifierResult
 from .evaluation.finetune import FinetuneChoice as FinetuneChoice
 from .evaluation.finetune import evaluate_finetune as evaluate_finetune
 from .evaluation.linear import LinearChoice as LinearChoice
 from .evaluation.linear import evaluate_linear as evaluate_linear
 from .evaluation.pool import Failure as Failure
-from .evaluation.pool import read_classes as read_classes
 from .evaluation.retrieval import RetrievalResult as RetrievalResult
 from .evaluation.retrieval import evaluate_retrieval as evaluate_retrieval
 from .evaluation.tower_classifier import AUTHORS_LINEAR as AUTHORS_LINEAR

@@ -79,6 +79,37 @@ def test_a_result_gives_its_figures_as_numbers(measure: Callable[[], Any], name:
     assert result.figures.items() <= result.as_json().items()
 
 
+NAMES = ["red", "green", "blue", "black"]
+
+
+def test_class_names_may_be_a_list() -> None:
+    """As for `Library.label`; it is what the file of them says."""
+    listed = cpd.evaluate.zero_shot("~/captions.csv", NAMES, model=ENCODER)
+    filed = cpd.evaluate.zero_shot("~/captions.csv", "~/classes.txt", model=ENCODER)
+
+    assert (listed.class_names, listed.figures) == (filed.class_names, filed.figures)
+    assert "all 4 classes of the given list competing" in listed.protocol
+
+
+def test_half_of_a_list_of_classes_competes() -> None:
+    result = cpd.evaluate.zero_shot_half("~/captions.csv", iter(NAMES), num_draws=3, model=ENCODER)
+
+    assert "2 of the 4 classes of the given list drawn 3 times" in result.protocol
+
+
+def test_a_classifier_learns_the_classes_of_a_list() -> None:
+    result = cpd.evaluate.linear(
+        "~/splits.csv", classes=NAMES, views="1x1", train_views="1x1", model=ENCODER
+    )
+
+    assert result.split.class_names == ["green", "red"]
+
+
+def test_a_class_that_a_list_names_twice_is_refused() -> None:
+    with pytest.raises(cpd.InputError, match="give each label once, got push ups, PushUps"):
+        cpd.evaluate.zero_shot("~/captions.csv", ["push ups", "red", "PushUps"], model=ENCODER)
+
+
 def test_half_of_the_classes_compete() -> None:
     result = cpd.evaluate.zero_shot_half(
         "~/captions.csv", "~/classes.txt", num_draws=3, model=ENCODER
@@ -135,7 +166,14 @@ def test_the_authors_linear_classification_is_offered(home: Path) -> None:
     ("slip", "said"),
     [
         (lambda: cpd.evaluate.retrieval(3), "manifest is a path, a str or a Path, got int"),
-        (lambda: cpd.evaluate.zero_shot("a.csv", ["red"]), "classes is a path"),
+        (
+            lambda: cpd.evaluate.zero_shot("~/captions.csv", 3, model=ENCODER),
+            "classes is a path or a list of texts, got int",
+        ),
+        (
+            lambda: cpd.evaluate.linear("~/splits.csv", classes=["red", 3], model=ENCODER),
+            "classes is a list of texts, got int in it",
+        ),
         (lambda: cpd.evaluate.retrieval("~/captions.csv", model=3), "model is a name, a folder"),
         (lambda: cpd.evaluate.finetune("~/splits.csv", model=ENCODER), "the name or the folder"),
         (lambda: cpd.evaluate.finetune("~/splits.csv", settings={"epochs": 1}), "FinetuneSettings"),

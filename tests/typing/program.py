@@ -71,7 +71,7 @@ def compare(model: str | Path | cpd.Encoder | None) -> None:
     assert_type(found, cpd.evaluate.RetrievalResult)
     named = cpd.evaluate.zero_shot("captions.csv", "classes.txt", model=model)
     assert_type(named, cpd.evaluate.ZeroShotResult)
-    half = cpd.evaluate.zero_shot_half("captions.csv", "classes.txt", num_draws=5)
+    half = cpd.evaluate.zero_shot_half("captions.csv", ["walking", "running"], num_draws=5)
     assert_type(half, cpd.evaluate.HalfZeroShotResult)
     linear = cpd.evaluate.linear("splits.csv", split_number=2, features="embedding")
     assert_type(linear, cpd.evaluate.ClassifierResult)

@@ -110,7 +110,7 @@ def zero_shot(
     """Name what happens in each video, without having trained on the names."""
     from cpd_model.loading import load_encoder
     from training.data.manifest import read_manifest
-    from training.evaluation.pool import read_classes
+    from training.evaluation.classes import read_classes
     from training.evaluation.zero_shot import evaluate_zero_shot, evaluate_zero_shot_half
 
     read_manifest(manifest, split=split)  # a slip of the pen should not wait for the model

@@ -27,6 +27,7 @@ from cpd_model.model import CPDModel
 from cpd_model.processor import CPDProcessor
 from training.data.batch import BatchOrder
 from training.evaluation.cache import EmbeddedPool, FailedFile, OnProgress
+from training.evaluation.classes import Classes
 from training.evaluation.classifier_result import ClassifierResult, ranks_of_logits
 from training.evaluation.linear import AUTHORS_VIEWS
 from training.evaluation.pool import failures_of
@@ -54,8 +55,8 @@ class FinetuneChoice:
     split_number: int = 1
     """The official split, from 1."""
 
-    classes: Path | None = None
-    """A list of classes; videos of others are left out. None: every label is a class."""
+    classes: Classes | None = None
+    """A file or list of classes; videos of others are left out. None: every label is a class."""
 
     views: Views = AUTHORS_VIEWS
     """Of each test video; its logits are the mean over them."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
 from training.evaluation.cache import EmbeddedPool, OnProgress
+from training.evaluation.classes import Classes
 from training.evaluation.classifier_result import ClassifierResult, ranks_of_logits
 from training.evaluation.linear_probe import L2_CHOICES, LinearClassifier, fit_linear, log_loss
 from training.evaluation.pool import failures_of
@@ -45,8 +46,8 @@ class LinearChoice:
     split_number: int = 1
     """The official split, from 1."""
 
-    classes: Path | None = None
-    """A list of classes; videos of others are left out. None: every label is a class."""
+    classes: Classes | None = None
+    """A file or list of classes; videos of others are left out. None: every label is a class."""
 
     views: Views = AUTHORS_VIEWS
     """Of each test video; its logits are the mean over them."""

@@ -12,7 +12,6 @@ import numpy as np
 from cpd_model.cache import cache_folder
 from cpd_model.encoder import Encoder, Vectors
 from cpd_model.errors import InputError
-from cpd_model.zero_shot import read_class_names
 from training.data.content import stands_still
 from training.data.copies import copies_named, repeated_videos
 from training.data.manifest import videos_of
@@ -27,6 +26,7 @@ from training.evaluation.cache import (
     embed_with_cache,
     hash_file,
 )
+from training.evaluation.classes import ClassList
 
 WINDOW_SECONDS = 4.0
 """Length of a segment, as `cpd index add` has it by default."""
@@ -94,33 +94,20 @@ def encode_texts(encoder: Encoder, texts: list[str]) -> Vectors:
     )
 
 
-def read_classes(path: Path) -> list[str]:
-    """Class names of a file, one a line.
-
-    Raises:
-        InputError: no such file, no UTF-8, or no name in it.
-    """
-    try:
-        return read_class_names(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"cannot read the class list {path}: {reason}") from error
-
-
 def labelled_rows(
-    rows: list[ManifestRow], names: list[str], *, manifest: Path, classes: Path
+    rows: list[ManifestRow], classes: ClassList, *, manifest: Path
 ) -> list[ManifestRow]:
-    """Rows whose label is one of the class names; the paths are for the error.
+    """Rows whose label is one of the class names; the path is for the error.
 
     Raises:
         InputError: there is no such row.
     """
-    known = set(names)
+    known = set(classes.names)
     kept = [row for row in rows if row.label in known]
     if not kept:
         raise InputError(
-            f"no label in {manifest.name} is one of the {len(names)} classes of {classes.name}; "
-            "labels must be written as in the class list"
+            f"no label in {manifest.name} is one of the {len(classes.names)} classes of "
+            f"{classes.source}; labels must be written as in the class list"
         )
     return kept
 

@@ -11,7 +11,8 @@ from cpd_model.errors import InputError
 from training.data.copies import copies_named, shared_videos
 from training.data.manifest import read_manifest, videos_of
 from training.data.pair import ManifestRow
-from training.evaluation.pool import labelled_rows, one_label_each, read_classes
+from training.evaluation.classes import Classes, read_classes
+from training.evaluation.pool import labelled_rows, one_label_each
 
 _MOST_NAMED = 5
 
@@ -58,13 +59,14 @@ class Split:
         return videos
 
 
-def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> Split:
+def read_split(manifest: Path, *, number: int, classes: Classes | None = None) -> Split:
     """The train and test videos of split `number`, counted from 1, of a manifest.
 
     Rows without a label, or whose part is another word (`val`, say), are left out.
 
     Args:
-        classes: a list of classes; videos of others are left out. None: every label is a class.
+        classes: a file or list of classes; videos of others are left out. None: every label is a
+            class.
 
     Raises:
         InputError: the manifest or the class list cannot be used, the manifest has no such split,
@@ -80,7 +82,7 @@ def read_split(manifest: Path, *, number: int, classes: Path | None = None) -> S
     if not rows:
         raise InputError(f"no row of {manifest.name} has a label; a classifier learns labels")
     if classes is not None:
-        rows = labelled_rows(rows, read_classes(classes), manifest=manifest, classes=classes)
+        rows = labelled_rows(rows, read_classes(classes), manifest=manifest)
     part_of = _parts(rows, number, manifest)
     rows = [row for row in rows if row.path in part_of]
     label_of = one_label_each(rows, manifest)

@@ -23,6 +23,7 @@ from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix, video_probabilit
 from training.data.manifest import read_manifest, videos_of
 from training.data.pair import ManifestRow
 from training.evaluation.cache import EmbeddedPool, EmbedFiles, OnProgress
+from training.evaluation.classes import Classes, ClassList, read_classes
 from training.evaluation.label_figures import label_figures, label_intervals, per_class
 from training.evaluation.metrics import TIE_TOLERANCE, Floats, pessimistic_ranks
 from training.evaluation.pool import (
@@ -34,7 +35,6 @@ from training.evaluation.pool import (
     fairness_words,
     labelled_rows,
     one_label_each,
-    read_classes,
     sampling_words,
 )
 
@@ -156,7 +156,7 @@ class HalfZeroShotResult:
 
 def evaluate_zero_shot(
     manifest: Path,
-    classes: Path,
+    classes: Classes,
     encoder: Encoder,
     *,
     split: str | None = None,
@@ -168,7 +168,8 @@ def evaluate_zero_shot(
 
     Args:
         manifest: whatever `read_manifest` reads.
-        classes: one class a line; `1 ApplyEyeMakeup`, as in UCF101's classInd.txt, is allowed.
+        classes: a list, or a file of one class a line; `1 ApplyEyeMakeup`, as in UCF101's
+            classInd.txt, is allowed there.
         split: only the rows of this split, as their column `split` has it; None: all.
         cache_root: where embeddings are kept; None for the user's cache folder.
         embed_files: decodes and embeds; None for the pipeline of `index`.
@@ -178,7 +179,8 @@ def evaluate_zero_shot(
         has two.
     """
     started = time.monotonic()
-    clips = _labelled_clips(manifest, classes, split=split)
+    competing = read_classes(classes)
+    clips = _labelled_clips(manifest, competing, split=split)
     pool = embed_pool(
         videos_of(clips.rows),
         encoder,
@@ -198,7 +200,7 @@ def evaluate_zero_shot(
         failures=failures,
         protocol=(
             f"{len(clips.videos)} videos of {len(set(clips.classes_V))} classes, "
-            f"all {len(clips.names)} classes of {classes.name} competing, "
+            f"all {len(clips.names)} classes of {competing.source} competing, "
             f"{_prediction_words(encoder, clips, pool)}; "
             f"mean per class is over the classes that occur; {fairness_words(failures)}"
             f"{copies_words(videos_of(clips.rows))}."
@@ -209,7 +211,7 @@ def evaluate_zero_shot(
 
 def evaluate_zero_shot_half(
     manifest: Path,
-    classes: Path,
+    classes: Classes,
     encoder: Encoder,
     *,
     split: str | None = None,
@@ -234,8 +236,9 @@ def evaluate_zero_shot_half(
     for name, number, least in (("num_draws", num_draws, 1), ("seed", seed, 0)):
         if number < least:
             raise InputError(f"{name} must be {least} or more, got {number}")
-    clips = _labelled_clips(manifest, classes, split=split)
-    halves = _halves(len(clips.names), classes, num_draws=num_draws, seed=seed)
+    competing = read_classes(classes)
+    clips = _labelled_clips(manifest, competing, split=split)
+    halves = _halves(competing, num_draws=num_draws, seed=seed)
     drawn = [part for part in (_draw(clips, half) for half in halves) if part.videos]
     if not drawn:
         raise InputError(
@@ -250,7 +253,7 @@ def evaluate_zero_shot_half(
         on_progress=on_progress,
     )
     failures = failures_of(clips.rows, pool)
-    words = f"{len(halves[0])} of the {len(clips.names)} classes of {classes.name}"
+    words = f"{len(halves[0])} of the {len(clips.names)} classes of {competing.source}"
     left_out = num_draws - len(drawn)
     return HalfZeroShotResult(
         draws=_name(drawn, clips, pool, encoder),
@@ -279,25 +282,24 @@ class _LabelledClips:
     classes_V: list[int]
 
 
-def _labelled_clips(manifest: Path, classes: Path, *, split: str | None) -> _LabelledClips:
-    names = read_classes(classes)
-    rows = read_manifest(manifest, split=split)
-    rows = labelled_rows(rows, names, manifest=manifest, classes=classes)
+def _labelled_clips(manifest: Path, classes: ClassList, *, split: str | None) -> _LabelledClips:
+    rows = labelled_rows(read_manifest(manifest, split=split), classes, manifest=manifest)
     label_of = one_label_each(rows, manifest)
-    position_of = {name: position for position, name in enumerate(names)}
+    position_of = {name: position for position, name in enumerate(classes.names)}
     return _LabelledClips(
         rows=rows,
-        names=names,
+        names=classes.names,
         videos=list(label_of),
         classes_V=[position_of[label] for label in label_of.values()],
     )
 
 
-def _halves(num_classes: int, classes: Path, *, num_draws: int, seed: int) -> list[list[int]]:
+def _halves(classes: ClassList, *, num_draws: int, seed: int) -> list[list[int]]:
     """The classes of each draw, by their positions, in the order of the list."""
+    num_classes = len(classes.names)
     if num_classes < 4:
         raise InputError(
-            f"{classes.name} has {num_classes} classes, whose half is no choice; "
+            f"{classes.source} has {num_classes} classes, whose half is no choice; "
             "expected 4 or more, or --protocol all"
         )
     random = np.random.default_rng(seed)
