@@ -27,6 +27,7 @@ from training.evaluation.classes import Classes, read_classes
 from training.evaluation.classifier_result import ClassifierResult
 from training.evaluation.finetune import FinetuneChoice, evaluate_finetune
 from training.evaluation.linear import LinearChoice, evaluate_linear
+from training.evaluation.pool import FailedEvaluation
 from training.evaluation.retrieval import RetrievalResult, evaluate_retrieval
 from training.evaluation.splits import read_split
 from training.evaluation.tower_classifier import AUTHORS_LINEAR, FinetuneSettings
@@ -42,6 +43,7 @@ from training.evaluation.zero_shot import (
 __all__ = [
     "AUTHORS_LINEAR",
     "ClassifierResult",
+    "FailedEvaluation",
     "FinetuneSettings",
     "HalfZeroShotResult",
     "RetrievalResult",

@@ -28,13 +28,14 @@ from index.errors import LibraryNotFoundError
 from index.ingest.events import AddListener
 from index.ingest.files import expand_patterns
 from index.label import LabelledVideo, check_labels, check_video, label_video, score_labels
-from index.library.add import AddReport, add_videos
+from index.library.add import AddFailure, AddReport, add_videos
 from index.library.library import Library as CatalogLibrary
 from index.library.opening import OpenLibrary, open_for_adding
 from index.search.moments import Hit
 from index.search.query import words_of
 
 __all__ = [
+    "AddFailure",
     "AddListener",
     "AddReport",
     "FailedVideo",

@@ -11,6 +11,7 @@ from .ingest.pipeline import Bounds as Bounds
 from .ingest.sampling import plan_sampling as plan_sampling
 from .label import LabelledVideo as LabelledVideo
 from .label import label_video as label_video
+from .library.add import AddFailure as AddFailure
 from .library.add import AddReport as AddReport
 from .library.add import add_videos as add_videos
 from .library.library import Library as Library

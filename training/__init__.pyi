@@ -21,7 +21,7 @@ from .evaluation.finetune import FinetuneChoice as FinetuneChoice
 from .evaluation.finetune import evaluate_finetune as evaluate_finetune
 from .evaluation.linear import LinearChoice as LinearChoice
 from .evaluation.linear import evaluate_linear as evaluate_linear
-from .evaluation.pool import Failure as Failure
+from .evaluation.pool import FailedEvaluation as FailedEvaluation
 from .evaluation.retrieval import RetrievalResult as RetrievalResult
 from .evaluation.retrieval import evaluate_retrieval as evaluate_retrieval
 from .evaluation.tower_classifier import AUTHORS_LINEAR as AUTHORS_LINEAR

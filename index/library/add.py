@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from index.library.writer import LibraryWriter
 
 
-class Failure(NamedTuple):
+class AddFailure(NamedTuple):
     """A file or folder that could not be indexed, and why."""
 
     path: Path
@@ -62,7 +62,7 @@ class AddReport:
     seconds: float
     """That the run took, model and library already open."""
 
-    failures: list[Failure]
+    failures: list[AddFailure]
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the fields by name, each failure with `path` and `reason`."""
@@ -146,7 +146,7 @@ class _Tally:
     started: float = field(default_factory=time.monotonic)
     ends: dict[FileEnd, int] = field(default_factory=dict)
     num_segments: int = 0
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[AddFailure] = field(default_factory=list)
 
     def found(self, found: FoundFiles) -> None:
         self.listener.found_files(len(found.videos) + len(found.unreadable))
@@ -157,7 +157,7 @@ class _Tally:
         self.listener.file_ended(how)
 
     def failed(self, path: Path, reason: str) -> None:
-        self.failures.append(Failure(path, reason))
+        self.failures.append(AddFailure(path, reason))
         self.ended("failed")
 
     def report(self) -> AddReport:

@@ -39,7 +39,10 @@ class AddListener:
 def search(folder: str | Path) -> list[cpd.Hit]:
     with cpd.open(folder, device="cpu") as library:
         assert_type(library, cpd.Library)
-        assert_type(library.add("~/Videos"), cpd.AddReport)
+        report = library.add("~/Videos")
+        assert_type(report, cpd.AddReport)
+        missed: list[cpd.AddFailure] = report.failures
+        assert_type([failure.path for failure in missed], list[Path])
         listener: cpd.AddListener = AddListener()
         library.add([Path("a.mp4"), "b.mp4"], num_workers=2, wait_seconds=1.0, listener=listener)
         assert_type(len(library), int)
@@ -79,6 +82,8 @@ def compare(model: str | Path | cpd.Encoder | None) -> None:
     cpd.evaluate.finetune("splits.csv", settings=settings, out="tuned")
     cpd.evaluate.finetune("splits.csv", settings=cpd.evaluate.AUTHORS_LINEAR, model="mine/bundle")
     assert_type(found.figures["recall_at_1"] - half.figures["top1"], float)
+    missed: list[cpd.evaluate.FailedEvaluation] = found.failures
+    assert_type([failure.path for failure in missed], list[Path])
     print(found.protocol, named.figures["top1"], half.draws, linear.figures, linear.warnings)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from training.evaluation.cache import OnProgress
-    from training.evaluation.pool import Failure
+    from training.evaluation.pool import FailedEvaluation
 
 EXIT_SOME_FAILED = 1
 
@@ -52,7 +52,7 @@ class Result(Protocol):
     def seconds(self) -> float: ...
 
     @property
-    def failures(self) -> "list[Failure]": ...
+    def failures(self) -> "list[FailedEvaluation]": ...
 
     @property
     def protocol(self) -> str: ...
@@ -75,7 +75,7 @@ def show(
         console.print(f"Model {escape(result.model)}, {result.seconds:.1f} s.", highlight=False)
         console.print(escape(result.protocol), highlight=False)
         if result.failures:
-            rows = [(failure.path, failure.reason) for failure in result.failures]
+            rows = [(failure.written_path, failure.reason) for failure in result.failures]
             console.print(text_table("Failed, counted as misses", ("video", "reason"), rows))
     if result.failures:
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.label_figures import label_figures, label_intervals, per_class
 from training.evaluation.metrics import Floats, pessimistic_ranks
-from training.evaluation.pool import Failure, fairness_words
+from training.evaluation.pool import FailedEvaluation, fairness_words
 from training.evaluation.splits import Split, SplitVideo
 
 
@@ -33,7 +33,7 @@ class ClassifierResult:
 
     model: str
     seconds: float
-    failures: list[Failure]
+    failures: list[FailedEvaluation]
     """Of the test part: misses. Of the train part: left out."""
 
     method: str
@@ -89,7 +89,7 @@ class ClassifierResult:
             "model": self.model,
             "seconds": round(self.seconds, 3),
             "warnings": self.warnings,
-            "failures": [failure._asdict() for failure in self.failures],
+            "failures": [failure.as_json() for failure in self.failures],
             "protocol": self.protocol,
         }
 

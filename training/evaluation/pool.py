@@ -37,13 +37,20 @@ HOP_SECONDS = 2.0
 _TEXTS_PER_BATCH = 256
 
 
-class Failure(NamedTuple):
+class FailedEvaluation(NamedTuple):
     """A video of the manifest that could not be used; it counts as a miss."""
 
-    path: str
-    """As the manifest writes it."""
+    path: Path
+    """Absolute; inside an archive, the archive's and the member's."""
+
+    written_path: str
+    """The path as the manifest writes it."""
 
     reason: str
+
+    def as_json(self) -> dict[str, str]:
+        """For `--json`: the path as the manifest writes it, and the reason."""
+        return {"path": self.written_path, "reason": self.reason}
 
 
 def embed_pool(
@@ -128,10 +135,10 @@ def one_label_each(rows: list[ManifestRow], manifest: Path) -> dict[Path, str]:
     return label_of
 
 
-def failures_of(rows: list[ManifestRow], pool: EmbeddedPool) -> list[Failure]:
-    """The failed videos in the order of the manifest, as it writes them."""
+def failures_of(rows: list[ManifestRow], pool: EmbeddedPool) -> list[FailedEvaluation]:
+    """The failed videos in the order of the manifest."""
     return [
-        Failure(row.written_path, pool.reasons[address])
+        FailedEvaluation(address, row.written_path, pool.reasons[address])
         for address, row in videos_of(rows).items()
         if address in pool.reasons
     ]
@@ -152,7 +159,7 @@ def sampling_words(encoder: Encoder, videos: Mapping[Path, Pair]) -> str:
     )
 
 
-def fairness_words(failures: list[Failure]) -> str:
+def fairness_words(failures: list[FailedEvaluation]) -> str:
     """How ties and failures count, for a protocol line."""
     count = len(failures)
     failed = "1 failed video counts as a miss" if count == 1 else f"{count} failed count as misses"

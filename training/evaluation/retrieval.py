@@ -23,7 +23,7 @@ from training.evaluation.metrics import (
     rank_intervals,
 )
 from training.evaluation.pool import (
-    Failure,
+    FailedEvaluation,
     copies_words,
     count_segments,
     embed_pool,
@@ -51,7 +51,7 @@ class RetrievalResult:
     num_segments: int
     model: str
     seconds: float
-    failures: list[Failure]
+    failures: list[FailedEvaluation]
     protocol: str
     """What was measured, as one sentence for people."""
 
@@ -76,7 +76,7 @@ class RetrievalResult:
             "num_queries": len(self.ranks_Q),
             "model": self.model,
             "seconds": round(self.seconds, 3),
-            "failures": [failure._asdict() for failure in self.failures],
+            "failures": [failure.as_json() for failure in self.failures],
         }
 
     def details_as_json(self) -> dict[str, object]:

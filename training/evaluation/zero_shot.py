@@ -27,7 +27,7 @@ from training.evaluation.classes import Classes, ClassList, read_classes
 from training.evaluation.label_figures import label_figures, label_intervals, per_class
 from training.evaluation.metrics import TIE_TOLERANCE, Floats, pessimistic_ranks
 from training.evaluation.pool import (
-    Failure,
+    FailedEvaluation,
     copies_words,
     count_segments,
     embed_pool,
@@ -55,7 +55,7 @@ class ZeroShotResult:
     num_classes: int
     model: str
     seconds: float
-    failures: list[Failure]
+    failures: list[FailedEvaluation]
     protocol: str
     """What was measured, as one sentence for people."""
 
@@ -81,7 +81,7 @@ class ZeroShotResult:
             "num_classes": self.num_classes,
             "model": self.model,
             "seconds": round(self.seconds, 3),
-            "failures": [failure._asdict() for failure in self.failures],
+            "failures": [failure.as_json() for failure in self.failures],
         }
 
     def details_as_json(self) -> dict[str, object]:
@@ -117,7 +117,7 @@ class HalfZeroShotResult:
 
     model: str
     seconds: float
-    failures: list[Failure]
+    failures: list[FailedEvaluation]
     protocol: str
     """What was measured, as one sentence for people."""
 
@@ -145,7 +145,7 @@ class HalfZeroShotResult:
             "draws": [draw._asdict() for draw in self.draws],
             "model": self.model,
             "seconds": round(self.seconds, 3),
-            "failures": [failure._asdict() for failure in self.failures],
+            "failures": [failure.as_json() for failure in self.failures],
             "protocol": self.protocol,
         }
 

@@ -91,7 +91,9 @@ def test_without_a_split_all_rows_count_and_what_is_missing_fails_as_the_list_wr
     result = evaluate_retrieval(media / "val.jsonl", ColorEncoder(), cache_root=media / "cache")
 
     assert result.num_videos == 4
-    assert [failure.path for failure in result.failures] == ["gone.jpg"]
+    assert [(failure.path, failure.written_path) for failure in result.failures] == [
+        (media / "gone.jpg", "gone.jpg")
+    ]
 
 
 def test_a_folder_counts_each_of_its_parts_alike(tmp_path):
@@ -139,6 +141,6 @@ def test_what_cannot_be_read_says_why(tmp_path):
 
     result = evaluate_retrieval(tmp_path / "p.csv", ColorEncoder(), cache_root=tmp_path / "cache")
 
-    reasons = {failure.path: failure.reason for failure in result.failures}
+    reasons = {failure.path.name: failure.reason for failure in result.failures}
     assert "holds no picture" in reasons["empty"]
     assert "not a picture" in reasons["bad.jpg"]

@@ -91,6 +91,10 @@ def test_failed_and_missing_videos_are_misses_that_stay_in_the_pool(
         {"path": "./b.mp4", "reason": "moov atom not found"},
         {"path": "gone.mp4", "reason": "no such file"},
     ]
+    assert [failure.path for failure in result.failures] == [
+        manifest.parent / "b.mp4",
+        manifest.parent / "gone.mp4",
+    ]
     assert "2 failed count as misses" in result.protocol
 
 
