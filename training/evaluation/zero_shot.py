@@ -284,6 +284,11 @@ class _LabelledClips:
 
 def _labelled_clips(manifest: Path, classes: ClassList, *, split: str | None) -> _LabelledClips:
     rows = labelled_rows(read_manifest(manifest, split=split), classes, manifest=manifest)
+    if len(classes.names) == 1:
+        raise InputError(
+            f"{classes.source} names one class alone, {classes.names[0]}: with no other to choose "
+            "every answer is right; list all that compete"
+        )
     label_of = one_label_each(rows, manifest)
     position_of = {name: position for position, name in enumerate(classes.names)}
     return _LabelledClips(

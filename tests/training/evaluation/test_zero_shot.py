@@ -174,6 +174,14 @@ def test_the_mean_and_the_spread_are_over_the_draws(
     assert result.as_json()["std"]["top1"] == pytest.approx(np.std(shares))
 
 
+def test_one_class_is_no_choice(write_manifest, write_classes, encoder, decoder):
+    """Every answer would be right."""
+    manifest = write_manifest({"a.mp4": "red"}, [("a.mp4", "", "red")])
+
+    with pytest.raises(InputError, match="names one class alone, red: with no other to choose"):
+        zero_shot(manifest, write_classes("red\n"), encoder, decoder)
+
+
 def test_half_of_a_list_of_three_is_no_choice(write_manifest, write_classes, encoder, decoder):
     manifest = write_manifest({"a.mp4": "red"}, [("a.mp4", "", "red")])
 
