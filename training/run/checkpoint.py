@@ -31,8 +31,8 @@ _NAMES = {
 """Parts of a run's identity, in the order in which they are compared, and what a change means."""
 
 
-class Result(NamedTuple):
-    """What a run may end with."""
+class LearnedWeights(NamedTuple):
+    """What of a run goes into its bundle: the last step's, or the best one's."""
 
     weights: dict[str, Any]
     """By the model's names."""
@@ -75,7 +75,7 @@ class CheckpointFolder:
             InputError: it cannot be written; the best before it stays.
         """
         path = self.folder / "best.pt"
-        content = {"format": FORMAT, "best": state.best, **result_now(state)._asdict()}
+        content = {"format": FORMAT, "best": state.best, **learned_now(state)._asdict()}
         _write(path, content)
         return path
 
@@ -101,13 +101,13 @@ class CheckpointFolder:
         state.window = Window(**content["window"])
         return True
 
-    def load_best(self) -> Result | None:
+    def load_best(self) -> LearnedWeights | None:
         """What the best step had learned; None where none was kept."""
         path = self.folder / "best.pt"
         if not path.is_file():
             return None
         content = _read(path)
-        return Result(content["weights"], content["temperature"])
+        return LearnedWeights(content["weights"], content["temperature"])
 
     def _check_identity(self, saved: Mapping[str, Any]) -> None:
         for part, meaning in _NAMES.items():
@@ -119,9 +119,9 @@ class CheckpointFolder:
                 )
 
 
-def result_now(state: TrainState) -> Result:
-    """What a run would end with now."""
-    return Result(dict(state.towers.model.state_dict()), state.objective.temperature)
+def learned_now(state: TrainState) -> LearnedWeights:
+    """What the bundle would hold if the run ended now."""
+    return LearnedWeights(dict(state.towers.model.state_dict()), state.objective.temperature)
 
 
 def _content(state: TrainState) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 
 from cpd_model.bundles.bundle import save_bundle
 from cpd_model.model import CPDModel
-from training.run.checkpoint import CheckpointFolder, result_now
+from training.run.checkpoint import CheckpointFolder, learned_now
 from training.run.folder import RunFolder
 from training.run.loop import TrainState
 from training.run.model import RunModel
@@ -27,7 +27,7 @@ def write_result(
     Without held-back pairs the last weights are the result, else the best by their recall.
     """
     best = checkpoints.load_best()
-    weights, temperature = best or result_now(state)
+    weights, temperature = best or learned_now(state)
     model = built.model
     model.load_state_dict(weights)
     model.cpd_config.similarity_temperature = temperature
