@@ -8,13 +8,10 @@ from hypothesis import strategies as st
 
 from cpd_model.config import CPDConfig
 from cpd_model.processor import CPDProcessor
-from index.video.media import read_media_clip
 from training.data.batch import BatchOrder
-from training.data.pairs import read_pairs
 from training.recipes import own_tokenizer
 from training.run.model import build_model
 from training.synthetic.evaluate import evaluate_synthetic
-from training.synthetic.files import write_synthetic
 from training.synthetic.films import (
     COLORS,
     SHAPES,
@@ -255,19 +252,6 @@ def test_asking_leaves_the_model_in_its_mode():
     evaluate_synthetic(model, processor(), clips_per_scene=1)
 
     assert model.training
-
-
-def test_written_pairs_are_read_as_anyones(tmp_path):
-    source = write_synthetic(tmp_path, Canvas(num_frames=2, frame_size=16), clips_per_scene=2)
-
-    pairs = read_pairs(source)
-    assert len(pairs) == 2 * 192
-    assert {pair.captions[0] for pair in pairs if pair.split == "val"} == {
-        scene.caption for scene in held_out_scenes()
-    }
-    shapes = {"num_frames": 2, "span_seconds": None, "place": 0.5, "short_side": 16}
-    assert read_media_clip(pairs[0].path, **shapes).shape == (2, 16, 16, 3)
-    assert not np.array_equal(*(read_media_clip(pair.path, **shapes) for pair in pairs[:2]))
 
 
 def test_the_judge_of_a_run_asks_about_held_out_scenes():
