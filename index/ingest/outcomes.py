@@ -4,6 +4,7 @@ Axes: S segments, D dimensions of the embedding.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -16,42 +17,36 @@ CHANGED = "it changed while it was read; run again"
 """The reason of a file that somebody was still writing."""
 
 
-class EmbeddedVideo(NamedTuple):
-    """A video, whole: one unit vector for each of its segments."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HashedVideo:
+    """A video whose bytes were read; what was found of it, its subclass says."""
 
     file: FileVersion
     facts: VideoFacts
+
+    @property
+    def path(self) -> Path:
+        """Where the file stands."""
+        return self.file.path
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the file's bytes, 64 hex digits."""
+        assert self.file.content_hash is not None
+        return self.file.content_hash
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddedVideo(HashedVideo):
+    """A video, whole: one unit vector for each of its segments."""
+
     segments: Sequence[Segment]
     embeddings_SD: Vectors
 
-    @property
-    def path(self) -> Path:
-        """Where the file stands."""
-        return self.file.path
 
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 of the file's bytes, 64 hex digits."""
-        assert self.file.content_hash is not None
-        return self.file.content_hash
-
-
-class KnownVideo(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownVideo(HashedVideo):
     """A file whose content `known` said it has: nothing was decoded."""
-
-    file: FileVersion
-    facts: VideoFacts
-
-    @property
-    def path(self) -> Path:
-        """Where the file stands."""
-        return self.file.path
-
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 of the file's bytes, 64 hex digits."""
-        assert self.file.content_hash is not None
-        return self.file.content_hash
 
 
 class FailedEmbedding(NamedTuple):

@@ -310,10 +310,15 @@ class Pipeline:
             return
         del self._open[video]
         if video.embeddings_SD is None:
-            self._ready.append(KnownVideo(video.file, video.facts))
+            self._ready.append(KnownVideo(file=video.file, facts=video.facts))
         else:
             self._ready.append(
-                EmbeddedVideo(video.file, video.facts, video.segments, video.embeddings_SD)
+                EmbeddedVideo(
+                    file=video.file,
+                    facts=video.facts,
+                    segments=video.segments,
+                    embeddings_SD=video.embeddings_SD,
+                )
             )
 
     def _fail(self, video: _Video, reason: str, *, is_video: bool = True) -> None:

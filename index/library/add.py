@@ -225,9 +225,13 @@ class _Adding:
             self._tally.ended("updated")
         else:
             source = rows[0].video_id
-            segments = self._library.segments(source)
             self._put(
-                EmbeddedVideo(known.file, known.facts, segments, self._library.embeddings(source))
+                EmbeddedVideo(
+                    file=known.file,
+                    facts=known.facts,
+                    segments=self._library.segments(source),
+                    embeddings_SD=self._library.embeddings(source),
+                )
             )
 
     def _put(self, video: EmbeddedVideo) -> None:
