@@ -87,14 +87,14 @@ def fingerprint_parts(folder: Path) -> FingerprintParts:
         OSError: a file is missing.
         ValueError: a file is damaged.
     """
-    config = read_json(folder / CONFIG_FILE)
+    config = read_bundle_json(folder / CONFIG_FILE)
     missing = [key for key in _CONFIG_KEYS if key not in config]
     if missing:
         raise ValueError(f"{CONFIG_FILE} has no {missing[0]}: it is no configuration of a CPDModel")
     return FingerprintParts(
         weights=hash_weights(folder / WEIGHTS_FILE),
         config=_sha256_of_json(_effective({key: config[key] for key in _CONFIG_KEYS})),
-        processor=_sha256_of_json(_effective(read_json(folder / PROCESSOR_FILE))),
+        processor=_sha256_of_json(_effective(read_bundle_json(folder / PROCESSOR_FILE))),
         tokenizer=hash_tokenizer(folder),
     )
 
@@ -158,8 +158,8 @@ def tensors_of(path: Path) -> list[TensorFacts]:
     return sorted(_read_header(header, data_start=8 + length))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+def read_bundle_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a bundle, which must be there.
 
     Raises:
         OSError: the file is missing.
@@ -197,9 +197,9 @@ def hash_tokenizer(folder: Path) -> str:
         ValueError: a file is damaged.
     """
     if (folder / "tokenizer.json").exists():
-        settings = read_json(folder / "tokenizer_config.json")
+        settings = read_bundle_json(folder / "tokenizer_config.json")
         sides = {side: settings.get(side, "right") for side in ("padding_side", "truncation_side")}
-        content = read_json(folder / "tokenizer.json")
+        content = read_bundle_json(folder / "tokenizer.json")
         for state in _LAST_CALL:
             content.pop(state, None)
         return _sha256_of_json({"tokenizer": content, **sides})
@@ -229,7 +229,7 @@ def _effective(value: Any) -> Any:
 def _sha256_of_file(path: Path) -> str:
     """JSON by its content, without what has no effect; any other file by its bytes."""
     if path.suffix == ".json":
-        return _sha256_of_json(_effective(read_json(path)))
+        return _sha256_of_json(_effective(read_bundle_json(path)))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -31,7 +31,7 @@ from cpd_model.fingerprint import (
     CONFIG_FILE,
     PROCESSOR_FILE,
     WEIGHTS_FILE,
-    read_json,
+    read_bundle_json,
     tensors_of,
 )
 
@@ -205,7 +205,9 @@ def verify_bundle(folder: Path) -> list[str]:
     try:
         changed = changes_since(record, folder)
         if not changed:  # else a number to compare may be gone
-            _check_agreement(read_json(folder / CONFIG_FILE), read_json(folder / PROCESSOR_FILE))
+            _check_agreement(
+                read_bundle_json(folder / CONFIG_FILE), read_bundle_json(folder / PROCESSOR_FILE)
+            )
     except (OSError, ValueError) as error:
         return [str(error)]
     problems = [f"the {part} changed after the bundle was made" for part in changed]
@@ -223,8 +225,8 @@ def describe_bundle(folder: Path) -> BundleFacts:
     """
     fingerprint = recorded_fingerprint(folder)
     try:
-        config = read_json(folder / CONFIG_FILE)
-        processor = read_json(folder / PROCESSOR_FILE)
+        config = read_bundle_json(folder / CONFIG_FILE)
+        processor = read_bundle_json(folder / PROCESSOR_FILE)
         return BundleFacts(
             folder=folder,
             fingerprint=fingerprint,

@@ -19,7 +19,7 @@ from cpd_model.fingerprint import (
     FingerprintParts,
     checksums_beside,
     fingerprint_parts,
-    read_json,
+    read_bundle_json,
 )
 
 BUNDLE_FILE = "bundle.json"
@@ -77,7 +77,7 @@ def read_record(folder: Path) -> BundleRecord:
             f"the folder {folder} holds no {BUNDLE_FILE}: it is no model bundle"
         )
     try:
-        record = read_json(folder / BUNDLE_FILE)
+        record = read_bundle_json(folder / BUNDLE_FILE)
         _check_format(folder, int(record["format"]))
         return BundleRecord(
             fingerprint=str(record["fingerprint"]),

@@ -70,8 +70,9 @@ def read_image_config(folder: Path) -> dict[str, Any]:
     Raises:
         BundleError: neither file, or one that is not JSON.
     """
-    nested = read_json(folder / "processor_config.json").get("image_processor")
-    config = nested if isinstance(nested, dict) else read_json(folder / "preprocessor_config.json")
+    config = read_transformers_json(folder / "processor_config.json").get("image_processor")
+    if not isinstance(config, dict):
+        config = read_transformers_json(folder / "preprocessor_config.json")
     if not config:
         raise BundleError(
             f"{folder.name} has no preprocessor_config.json, which says how large its frames are "
@@ -80,8 +81,8 @@ def read_image_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one where there is no such file.
+def read_transformers_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a transformers folder; an empty one where there is none.
 
     Raises:
         BundleError: the file holds something else.

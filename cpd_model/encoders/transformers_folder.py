@@ -19,7 +19,7 @@ from cpd_model.encoders.preprocessing import (
     Preprocessing,
     preprocessing_of,
     read_image_config,
-    read_json,
+    read_transformers_json,
     squashed_to,
 )
 from cpd_model.encoders.progress_bars import no_progress_bars
@@ -116,7 +116,7 @@ def family_of(folder: Path, *, name: str) -> Family:
     Raises:
         BundleError: another kind of model, or none.
     """
-    model_type = read_json(folder / "config.json").get("model_type")
+    model_type = read_transformers_json(folder / "config.json").get("model_type")
     if model_type in FAMILIES:
         return FAMILIES[model_type]
     if model_type == "cpd":
@@ -142,7 +142,7 @@ def weight_files(folder: Path) -> list[Path]:
             return [folder / stem]
         index = folder / f"{stem}.index.json"
         if index.is_file():
-            shards = sorted(set(read_json(index).get("weight_map", {}).values()))
+            shards = sorted(set(read_transformers_json(index).get("weight_map", {}).values()))
             for shard in shards:
                 if not (folder / shard).is_file():
                     raise BundleError(f"{folder.name} lacks {shard}, one part of its weights")
@@ -242,7 +242,7 @@ def _fingerprint(
     folder: Path, weights: list[Path], preprocessing: Preprocessing, *, num_frames: int
 ) -> str:
     """64 hex digits over the weights, the configuration, the tokenizer and the preprocessing."""
-    config = read_json(folder / "config.json")
+    config = read_transformers_json(folder / "config.json")
     facts = {
         "arithmetic": _ARITHMETIC_VERSION,
         "config": {key: config[key] for key in config if key not in _NOTES_OF_CONFIG},
