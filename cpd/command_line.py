@@ -12,10 +12,7 @@ import index.cli.commands
 import service.commands
 import training.cli.commands
 from cpd_model.errors import CPDError
-
-EXIT_DONE_IN_PART = 1
-EXIT_CANNOT_RUN = 2
-EXIT_INTERRUPTED = 130
+from cpd_model.exit_status import CANNOT_RUN, INTERRUPTED, NOT_ALL_WELL
 
 app = typer.Typer(
     name="cpd",
@@ -51,7 +48,7 @@ for commands in (index.cli.commands, cpd_model.commands, training.cli.commands, 
 def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app) -> None:
     """Run one command and exit.
 
-    0 done, 1 done but for failures that were listed, 2 cannot run, 130 interrupted.
+    With 0 where all went well, else as cpd_model.exit_status has it.
     """
     # PyTorch's threads wait by spinning unless they are told not to before they start. While
     # decoders want the same cores that costs much of the speed (docs/decisions/0004).
@@ -70,12 +67,12 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
         _fail_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has enough, as in `cpd search ... | head -1`; the interpreter's
         # last flush must not complain about that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_DONE_IN_PART)
+        sys.exit(NOT_ALL_WELL)
     except Exception as error:
         if debug:
             raise
@@ -97,9 +94,9 @@ def _fail_usage(error: typer.TyperException) -> None:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "cpd"
         _fail(f"{message.rstrip('.')}; '{command} --help' tells what there is")
-    sys.exit(EXIT_CANNOT_RUN)
+    sys.exit(CANNOT_RUN)
 
 
 def _fail(sentence: str) -> None:
     typer.echo(f"error: {sentence}", err=True)
-    sys.exit(EXIT_CANNOT_RUN)
+    sys.exit(CANNOT_RUN)

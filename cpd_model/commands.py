@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cpd_model.exit_status import NOT_ALL_WELL
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -23,8 +25,6 @@ ModelArgument = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
-
-EXIT_WITH_PROBLEMS = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -132,7 +132,7 @@ def verify_command(model: ModelArgument = None, as_json: JsonOption = False) -> 
         if not problems:
             _print(f"{name} is whole: {folder}")
     if problems:
-        raise typer.Exit(EXIT_WITH_PROBLEMS)
+        raise typer.Exit(NOT_ALL_WELL)
 
 
 def convert_command(

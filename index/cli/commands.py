@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
 from index.cli.printing import print_hits, print_labels, print_report, print_status
 
 if TYPE_CHECKING:
     from cpd_model.encoder import Encoder
     from index.library.add import AddReport
-
-EXIT_SOME_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 LibraryFolder = Annotated[
     Path,
@@ -100,13 +98,13 @@ def add(
             err=True,
         )
         # Not typer.Exit: of that, `cpd.main` would say once more that it was an interrupt.
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        raise SystemExit(INTERRUPTED) from None
     if as_json:
         _print_json(report.as_json())
     else:
         print_report(report)
     if report.failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(NOT_ALL_WELL)
 
 
 def _add(
@@ -178,7 +176,7 @@ def verify(library: LibraryFolder, as_json: Json = False) -> None:
         for sentence in differences or ["catalog, vectors and snapshot agree"]:
             typer.echo(sentence)
     if differences:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(NOT_ALL_WELL)
 
 
 def search(

@@ -1,5 +1,6 @@
 """The command `cpd` itself: exit statuses, one sentence for a failure, quiet ends."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ import typer
 
 import cpd
 from cpd_model.errors import InputError
+from cpd_model.exit_status import CANNOT_RUN, INTERRUPTED, NOT_ALL_WELL
 
 ROOT = Path(__file__).resolve().parents[2]
 CPD = [sys.executable, "-m", "cpd"]
@@ -134,3 +136,13 @@ def test_each_end_of_a_command_has_its_status(
     assert run(commands=commands) == status
 
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_a_status_means_is_said_in_one_place() -> None:
+    """Scripts read these numbers; no command has its own."""
+    number = re.compile(r"^EXIT\w* = |\b(?:exit|Exit|SystemExit)\(\d", re.MULTILINE)
+    packages = ("cpd", "cpd_model", "index", "training", "service")
+    modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+
+    assert [path.name for path in modules if number.search(path.read_text())] == []
+    assert (NOT_ALL_WELL, CANNOT_RUN, INTERRUPTED) == (1, 2, 130)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from cpd_model.exit_status import NOT_ALL_WELL
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from training.evaluation.cache import OnProgress
     from training.evaluation.pool import FailedEvaluation
-
-EXIT_SOME_FAILED = 1
 
 Manifest = Annotated[
     Path,
@@ -78,7 +78,7 @@ def show(
             rows = [(failure.written_path, failure.reason) for failure in result.failures]
             console.print(text_table("Failed, counted as misses", ("video", "reason"), rows))
     if result.failures:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(NOT_ALL_WELL)
 
 
 def figure_table(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cpd_model.exit_status import INTERRUPTED
+
 if TYPE_CHECKING:
     from training.run.request import RunResult
-
-EXIT_INTERRUPTED = 130
 
 
 def train_command(
@@ -109,7 +109,7 @@ def train_command(
         )
     _tell(result, as_json=as_json)
     if result.interrupted:
-        raise typer.Exit(EXIT_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _tell(result: "RunResult", *, as_json: bool) -> None:
