@@ -52,7 +52,7 @@ class FakeDecoder:
     Args:
         durations: of the videos by file name; others cannot be probed.
         bad_reads: files whose frames cannot be read, from this time on.
-        hung: files whose frames never come.
+        hung: files whose frames never come. They are probed at once, so that they hang early.
         num_held: answers that wait at least until so many do, so that orders mix.
     """
 
@@ -105,6 +105,10 @@ class FakeDecoder:
             content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
             return HashedFacts(content_hash, facts_of(self._durations[path.name]))
 
+        if path.name in self._hung:
+            probed: Future[HashedFacts] = Future()
+            probed.set_result(answer())
+            return probed
         return self._enqueue(answer)
 
     def read_frames(self, path: Path, seconds: Sequence[float], spec: ClipSpec) -> Future[Frames]:
