@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cpd_model.testing import ColorEncoder
+from index.catalog.records import LibrarySettings
 from index.library.add import AddReport, add_videos
 from index.library.library import Library
 from index.search.moments import Hit
@@ -31,3 +32,23 @@ def search(library: Library, query: str) -> list[Hit]:
 
 def ids(library: Library) -> dict[str, str]:
     return {Path(row.path).name: row.video_id for row in library.videos(limit=100)}
+
+
+def make_files(folder: Path) -> Path:
+    """a.mp4 b.mp4 c.mp4 notes.txt, in a new folder."""
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4", "notes.txt"):
+        (folder / name).write_text(f"content of {name}")
+    return folder
+
+
+def make_color_library(folder: Path) -> Library:
+    """A new library of ENCODER's, empty."""
+    settings = LibrarySettings(
+        model=ENCODER.name,
+        fingerprint=ENCODER.fingerprint,
+        embed_dim=ENCODER.embed_dim,
+        window_seconds=4.0,
+        hop_seconds=2.0,
+    )
+    return Library.create(folder, settings)

@@ -10,29 +10,27 @@ import pytest
 from index.catalog.records import LibrarySettings
 from index.library.library import Library
 from tests.index.fake_decoder import FakeDecoder
-from tests.index.library.adding import DURATIONS, ENCODER, SEGMENTS, add, counts, ids, search
+from tests.index.library.adding import (
+    DURATIONS,
+    ENCODER,
+    SEGMENTS,
+    add,
+    counts,
+    ids,
+    make_color_library,
+    make_files,
+    search,
+)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """a.mp4 b.mp4 c.mp4 notes.txt"""
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    for name in ("a.mp4", "b.mp4", "c.mp4", "notes.txt"):
-        (folder / name).write_text(f"content of {name}")
-    return folder
+    return make_files(tmp_path / "videos")
 
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    settings = LibrarySettings(
-        model=ENCODER.name,
-        fingerprint=ENCODER.fingerprint,
-        embed_dim=ENCODER.embed_dim,
-        window_seconds=4.0,
-        hop_seconds=2.0,
-    )
-    with Library.create(tmp_path / "library", settings) as library:
+    with make_color_library(tmp_path / "library") as library:
         yield library
 
 
