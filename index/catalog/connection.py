@@ -10,16 +10,28 @@ Paths are stored as the file system's bytes (see `tables.PathBytes`).
 
 import contextlib
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from index.catalog.records import LibrarySettings
-from index.catalog.tables import SCHEMA_REVISION, LibraryRecord
+from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord
 from index.errors import LibraryCorruptError, LibraryError
 
 if TYPE_CHECKING:
@@ -34,8 +46,16 @@ class LibraryFacts(NamedTuple):
     """The single row of the table `library`."""
 
     settings: LibrarySettings
-    generation: int
+    stand: "Stand"
     tombstones_since: int
+
+
+class Stand(NamedTuple):
+    """Where a catalog stands; two that are equal hold the same."""
+
+    library_id: str
+    generation: int
+    epoch: str
 
 
 class WriteTransaction(NamedTuple):
@@ -74,12 +94,15 @@ class Catalog:
             LibraryError: the disk is full, or the file cannot be written.
         """
         with self._immediate_transaction() as connection:
+            epoch = uuid.uuid4().hex
             bumped = connection.execute(
                 update(LibraryRecord)
-                .values(generation=LibraryRecord.generation + 1)
+                .values(generation=LibraryRecord.generation + 1, epoch=epoch)
                 .returning(LibraryRecord.generation)
             )
-            yield WriteTransaction(connection, bumped.scalar_one())
+            generation = bumped.scalar_one()
+            connection.execute(insert(EpochRecord), {"generation": generation, "epoch": epoch})
+            yield WriteTransaction(connection, generation)
 
     @contextlib.contextmanager
     def maintenance_transaction(self) -> Iterator[Connection]:
@@ -141,12 +164,31 @@ class Catalog:
             window_seconds=row.window_seconds,
             hop_seconds=row.hop_seconds,
         )
-        return LibraryFacts(settings, row.generation, row.tombstones_since)
+        stand = Stand(row.library_id, row.generation, row.epoch)
+        return LibraryFacts(settings, stand, row.tombstones_since)
 
 
 def generation_of(connection: Connection) -> int:
     """The catalog's generation as this transaction sees it."""
     return connection.execute(select(LibraryRecord.generation)).scalar_one()
+
+
+def stand_of(connection: Connection) -> Stand:
+    """Where the catalog stands as this transaction sees it."""
+    row = connection.execute(
+        select(LibraryRecord.library_id, LibraryRecord.generation, LibraryRecord.epoch)
+    ).one()
+    return Stand(*row)
+
+
+def has_passed(connection: Connection, stand: Stand) -> bool:
+    """Whether the catalog once stood there, so that what it holds now grew from that.
+
+    False for another library, and for one that was restored from a backup and went on from there.
+    """
+    query = select(EpochRecord.epoch).where(EpochRecord.generation == stand.generation)
+    same_library = stand_of(connection).library_id == stand.library_id
+    return same_library and connection.execute(query).scalar() == stand.epoch
 
 
 def tombstones_since(connection: Connection) -> int:

@@ -7,6 +7,7 @@
     embeddings   one row an indexed video: the float16 vectors of its segments in the order of their
                  ids, which are consecutive from `first_segment_id` (docs/decisions/0001)
     tombstones   ids of removed segments, so that a reader can take them out of what it has loaded
+    epochs       a random word for each generation, so that a reader notices another history
     snapshots    the FAISS snapshots that were published and may be trusted
 
 Every row that a reader loads carries the generation that wrote it, so that what is newer than a
@@ -27,7 +28,7 @@ from sqlalchemy.types import TypeDecorator
 
 from index.video.facts import FACT_NAMES, VideoFacts
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration; a test holds it equal to the newest one in `migrations/versions`."""
 
 
@@ -68,8 +69,12 @@ class LibraryRecord(CatalogTable):
     hop_seconds: Mapped[float]
     created_at: Mapped[float]
     """Seconds since 1970."""
+    library_id: Mapped[str]
+    """32 hex digits, drawn once: no other library has it, and a copy of this one has."""
     generation: Mapped[int]
     """Grows by one with each write transaction."""
+    epoch: Mapped[str]
+    """Of this generation, see EpochRecord."""
     tombstones_since: Mapped[int]
     """Tombstones up to this generation were dropped: a reader older than it has to load afresh."""
 
@@ -94,6 +99,10 @@ class VideoRecord(CatalogTable):
     content_hash: Mapped[str | None] = mapped_column(index=True)
     state: Mapped[str] = mapped_column(index=True)
     reason: Mapped[str | None]
+    stale_reason: Mapped[str | None]
+    """Why the newest bytes of an indexed file could not be read; its older vectors stand."""
+    stale_since: Mapped[float | None]
+    """Seconds since 1970, when that was first seen."""
     facts: Mapped[VideoFacts] = composite(*(mapped_column(nullable=True) for _ in FACT_NAMES))
     """A column for each fact, of its name and type; NULL where the file failed."""
     num_segments: Mapped[int]
@@ -140,6 +149,20 @@ class TombstoneRecord(CatalogTable):
 
     segment_id: Mapped[int] = mapped_column(primary_key=True)
     generation: Mapped[int] = mapped_column(index=True)
+
+
+class EpochRecord(CatalogTable):
+    """A random word that the transaction of a generation drew.
+
+    A catalog that was restored from a backup counts the same generations again with other content:
+    a reader that stands at a generation trusts what it has only while the catalog lists that
+    generation with the word that the reader knows.
+    """
+
+    __tablename__ = "epochs"
+
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[str]
 
 
 class SnapshotRecord(CatalogTable):

@@ -17,6 +17,7 @@ from index.catalog.reads import STORED_DTYPE, SnapshotFacts, fold_path
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
     EmbeddingRecord,
+    EpochRecord,
     LibraryRecord,
     SegmentRecord,
     SnapshotRecord,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 def insert_library(connection: Connection, settings: LibrarySettings) -> None:
     """Make the row that turns a file of empty tables into a library at generation 0."""
+    epoch = uuid.uuid4().hex
     connection.execute(
         insert(LibraryRecord).values(
             id=1,
@@ -42,10 +44,13 @@ def insert_library(connection: Connection, settings: LibrarySettings) -> None:
             window_seconds=settings.window_seconds,
             hop_seconds=settings.hop_seconds,
             created_at=time.time(),
+            library_id=uuid.uuid4().hex,
             generation=0,
+            epoch=epoch,
             tombstones_since=0,
         )
     )
+    connection.execute(insert(EpochRecord), {"generation": 0, "epoch": epoch})
 
 
 def put_indexed(
@@ -142,6 +147,7 @@ def list_snapshot(connection: Connection, facts: SnapshotFacts, *, keep: int) ->
     # A reader older than the oldest snapshot loads afresh; younger ones still need their
     # tombstones.
     connection.execute(delete(TombstoneRecord).where(TombstoneRecord.generation <= kept[-1]))
+    connection.execute(delete(EpochRecord).where(EpochRecord.generation < kept[-1]))
     connection.execute(update(LibraryRecord).values(tombstones_since=kept[-1]))
     return kept
 

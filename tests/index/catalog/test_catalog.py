@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
 import index
-from index.catalog.connection import CATALOG_NAME, Catalog, generation_of
+from index.catalog.connection import CATALOG_NAME, Catalog, generation_of, has_passed, stand_of
 from index.catalog.reads import count_all, fold_path
 from index.catalog.records import LibrarySettings, VideoRow
 from index.catalog.tables import SCHEMA_REVISION, CatalogTable, VideoRecord
@@ -53,7 +53,9 @@ def test_migrating_twice_changes_nothing(catalog: Catalog) -> None:
 
     assert catalog.is_current()
     with catalog.read_transaction() as connection:
-        assert catalog.read_library(connection) == (SETTINGS, 0, 0)
+        facts = catalog.read_library(connection)
+    assert facts is not None
+    assert (facts.settings, facts.stand.generation, facts.tombstones_since) == (SETTINGS, 0, 0)
 
 
 def test_an_empty_file_is_not_current_and_migrates(tmp_path: Path) -> None:
@@ -92,6 +94,21 @@ def test_every_write_transaction_makes_the_next_generation(catalog: Catalog) -> 
         pass
 
     assert (first.generation, second.generation) == (1, 2)
+
+
+def test_a_catalog_knows_where_it_has_stood_and_no_other_history(catalog: Catalog) -> None:
+    with catalog.read_transaction() as connection:
+        first = stand_of(connection)
+    with catalog.write_transaction():
+        pass
+
+    with catalog.read_transaction() as connection:
+        assert stand_of(connection).generation == first.generation + 1
+        assert has_passed(connection, first)
+        assert has_passed(connection, stand_of(connection))
+        assert not has_passed(connection, first._replace(epoch="of another history"))
+        assert not has_passed(connection, first._replace(library_id="another library"))
+        assert not has_passed(connection, first._replace(generation=7))
 
 
 def test_a_write_that_fails_leaves_the_catalog_as_it_was(catalog: Catalog) -> None:
@@ -160,7 +177,7 @@ def test_a_migrated_catalog_has_a_column_for_each_fact_of_a_video(catalog: Catal
         columns = {column["name"]: column for column in inspect(connection).get_columns("videos")}
 
     others = set(VideoRow.__dataclass_fields__) - set(FACT_NAMES)
-    own = {"number", "path_folded", "state", "reason", "generation"}
+    own = {"number", "path_folded", "state", "reason", "stale_reason", "stale_since", "generation"}
     assert set(columns) == set(FACT_NAMES) | others | own
     assert all(columns[name]["nullable"] for name in FACT_NAMES)
 
