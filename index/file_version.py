@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_FIRST_NS, _LAST_NS = -(2**63), 2**63 - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileVersion:
@@ -14,7 +16,8 @@ class FileVersion:
 
     size_bytes: int
     mtime_ns: int
-    """Time of the last change, in nanoseconds since 1970."""
+    """Time of the last change, in nanoseconds since 1970; the nearest that 64 bits hold (the years
+    1677 to 2262), for the catalog stores no other."""
 
     content_hash: str | None
     """SHA-256 of its bytes, 64 hex digits; None where nobody has read them."""
@@ -30,7 +33,7 @@ class FileVersion:
         return FileVersion(
             path=path,
             size_bytes=status.st_size,
-            mtime_ns=status.st_mtime_ns,
+            mtime_ns=min(max(status.st_mtime_ns, _FIRST_NS), _LAST_NS),
             content_hash=None,
         )
 

@@ -39,3 +39,18 @@ def test_a_file_that_is_gone_is_not_current(file: Path) -> None:
     assert not version.is_current()
     with pytest.raises(FileNotFoundError):
         FileVersion.of(file)
+
+
+@pytest.mark.parametrize("seconds", [13_600_000_000, 2**40, -5_000_000_000, -(2**40)])
+def test_a_time_far_from_now_fits_into_a_database_and_still_compares(
+    file: Path, seconds: int
+) -> None:
+    """Of the year 2400 and of 1811: nanoseconds in 64 bits end in 2262 and begin in 1677."""
+    os.utime(file, (seconds, seconds))
+
+    version = FileVersion.of(file)
+
+    assert -(2**63) <= version.mtime_ns < 2**63
+    assert version.is_current()
+    os.utime(file, (1, 1))
+    assert not version.is_current()

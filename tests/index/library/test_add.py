@@ -68,6 +68,19 @@ def test_a_new_time_on_the_same_bytes_is_unchanged(library: Library, folder: Pat
     assert [path.name for path in decoder.probed] == ["a.mp4"]
 
 
+@pytest.mark.parametrize("seconds", [13_600_000_000, -5_000_000_000])
+def test_a_file_dated_in_another_century_is_indexed_like_any(
+    library: Library, folder: Path, seconds: int
+) -> None:
+    os.utime(folder / "a.mp4", (seconds, seconds))
+
+    first = add(library, folder)
+    second = add(library, folder)
+
+    assert counts(first) == (3, 0, 0, 0, 1)
+    assert counts(second) == (0, 0, 3, 0, 1)
+
+
 def test_changed_content_replaces_the_old(library: Library, folder: Path) -> None:
     add(library, folder)
     before = ids(library)
