@@ -28,16 +28,16 @@ from index.catalog.records import (
     FailedVideo,
     LibrarySettings,
     LibraryStatus,
-    NamedVideo,
     SegmentRow,
     VideoRow,
 )
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import writer_lock
+from index.library.searching import current_standing, search_catalog
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
-from index.search.moments import Hit, ScoredSegment, search_view
+from index.search.moments import Hit
 from index.vectors.current_view import CurrentView
 
 _MIGRATION_WAIT_SECONDS = 30
@@ -146,8 +146,7 @@ class Library:
 
     def prepare(self) -> None:
         """Load the vectors now, so that the first search does not wait for it."""
-        with self._catalog.read_transaction() as connection:
-            self._current_view.at(connection)
+        current_standing(self._catalog, self._current_view)
 
     def search(
         self, query_D: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
@@ -165,14 +164,7 @@ class Library:
             ValueError: query_D is not D finite numbers.
         """
         self.require(fingerprint=fingerprint)
-        while True:
-            with self._catalog.read_transaction() as connection:
-                view = self._current_view.at(connection)
-                if view is None:
-                    continue  # another thread knows a newer generation than this transaction
-                found = search_view(view, query_D, limit=limit, merge=merge)
-                names = reads.names_of(connection, (window.video_number for window in found))
-            return [_hit(window, names[window.video_number]) for window in found]
+        return search_catalog(self._catalog, self._current_view, query_D, limit=limit, merge=merge)
 
     def count(self) -> reads.Counts:
         """How much it holds, from the catalog alone: no vectors are loaded."""
@@ -284,17 +276,6 @@ class Library:
                 yield writer
             finally:
                 writer.end()
-
-
-def _hit(window: ScoredSegment, video: NamedVideo) -> Hit:
-    return Hit(
-        window.start_seconds,
-        window.stop_seconds,
-        segment_id=window.segment_id,
-        video_id=video.video_id,
-        path=video.path,
-        score=window.score,
-    )
 
 
 def _real_folder(folder: Path | str) -> Path:
