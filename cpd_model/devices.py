@@ -18,6 +18,14 @@ DtypeName: TypeAlias = Literal["float32", "float16", "bfloat16"]
 _CUDA_N = re.compile(r"cuda:([0-9]{1,3})")
 
 
+def check_device_word(asked: str) -> None:
+    """Raises DeviceError: the word is none of `auto`, `cpu`, `cuda` and `cuda:N`."""
+    if asked not in ("auto", "cpu", "cuda") and _CUDA_N.fullmatch(asked) is None:
+        raise DeviceError(
+            f"unknown device {asked!r}: expected auto, cpu, cuda or a numbered one such as cuda:1"
+        )
+
+
 def resolve_device(asked: str, *, cuda_devices: int) -> str:
     """The device that was asked for, as `cpu` or `cuda:N`.
 
@@ -28,15 +36,12 @@ def resolve_device(asked: str, *, cuda_devices: int) -> str:
     Raises:
         DeviceError: the word means nothing, or that device is not there.
     """
+    check_device_word(asked)
     if asked == "auto":
         return "cuda:0" if cuda_devices else "cpu"
     if asked == "cpu":
         return "cpu"
     numbered = _CUDA_N.fullmatch(asked)
-    if asked != "cuda" and numbered is None:
-        raise DeviceError(
-            f"unknown device {asked!r}: expected auto, cpu, cuda or a numbered one such as cuda:1"
-        )
     number = int(numbered.group(1)) if numbered else 0
     if cuda_devices == 0:
         raise DeviceError(

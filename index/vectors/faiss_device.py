@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from cpd_model.devices import check_device_word
 from cpd_model.encoder import Vectors
 
 GPU_MAX_K = 2048
@@ -72,13 +73,12 @@ def choose_search_device(asked: str, *, num_gpus: int) -> SearchDevice:
         num_gpus: as `count_faiss_gpus` says.
 
     Raises:
-        ValueError: `asked` is none of these words.
+        DeviceError: `asked` is none of these words.
     """
+    check_device_word(asked)
     if asked == "cpu":
         return SearchDevice("cpu", "asked for")
     kind, _, number = asked.partition(":")
-    if asked not in ("auto", "cuda") and not (kind == "cuda" and number.isdecimal()):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {asked!r}")
     if num_gpus == 0:
         return SearchDevice(
             "cpu", "this FAISS has no GPU to use (pip install 'cpd[gpu]' brings one)"

@@ -49,7 +49,7 @@ ONE_SENTENCE = {
     ),
     "an unknown device": (
         ["search", "red", "--library", "{lib}", "--device", "tpu"],
-        "device",
+        "unknown device 'tpu': expected auto, cpu, cuda",
     ),
     "one label": (["label", "{videos}/red.mp4", "--labels", "red"], "at least two"),
     "a label twice": (["label", "{videos}/red.mp4", "--labels", "red,blue,red"], "once"),

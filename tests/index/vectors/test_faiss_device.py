@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cpd_model.encoder import Vectors
+from cpd_model.errors import DeviceError
 from index.vectors.faiss_device import (
     GPU_MAX_K,
     CpuSearcher,
@@ -43,8 +44,9 @@ def test_the_device_is_chosen_for_a_reason(
 
 
 @pytest.mark.parametrize("asked", ["gpu", "cuda:", "cuda:x", "cpu:0", ""])
-def test_a_device_that_does_not_exist_is_a_programmers_mistake(asked: str) -> None:
-    with pytest.raises(ValueError, match="auto, cpu, cuda or cuda:N"):
+def test_a_word_that_is_no_device_is_one_sentence(asked: str) -> None:
+    """The same one that the towers have for it: a person types one `--device` for both."""
+    with pytest.raises(DeviceError, match=r"unknown device .* expected auto, cpu, cuda"):
         choose_search_device(asked, num_gpus=1)
 
 
