@@ -71,9 +71,11 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.engine = _engine(path)
+        self._closed = False
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; a ValueError for whoever asks for another one."""
+        self._closed = True
         self.engine.dispose()
 
     @contextlib.contextmanager
@@ -82,8 +84,9 @@ class Catalog:
 
         Raises:
             LibraryError: the file cannot be read.
+            ValueError: the catalog was closed.
         """
-        with translated(self.path), self.engine.connect() as connection, connection.begin():
+        with self._connected() as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager
@@ -92,6 +95,7 @@ class Catalog:
 
         Raises:
             LibraryError: the disk is full, or the file cannot be written.
+            ValueError: the catalog was closed.
         """
         with self._immediate_transaction() as connection:
             epoch = uuid.uuid4().hex
@@ -112,10 +116,17 @@ class Catalog:
 
     @contextlib.contextmanager
     def _immediate_transaction(self) -> Iterator[Connection]:
-        with translated(self.path), self.engine.connect() as connection:
+        with self._connected() as connection:
             connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        if self._closed:
+            raise ValueError(f"the library in {self.path.parent} was closed: open it again")
+        with translated(self.path), self.engine.connect() as connection:
+            yield connection
 
     def schema_revision(self) -> str | None:
         """The migration that the file stands at; None for a file without tables."""
@@ -144,7 +155,7 @@ class Catalog:
         """Bring the file to this program's schema; the caller holds the writer's lock."""
         from alembic import command
 
-        with translated(self.path), self.engine.connect() as connection:
+        with self._connected() as connection:
             # The journal mode cannot change inside a transaction and stays in the file for good.
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)

@@ -110,7 +110,7 @@ def add_videos(
             what was finished before is kept.
         AddInterrupted: Ctrl-C.
     """
-    library.require(fingerprint=encoder.fingerprint)
+    library.require(fingerprint=encoder.fingerprint, model=encoder.name)
     tally = _Tally(listener or SilentListener())
     try:
         found = find_videos(paths, leave_out=library.folder)

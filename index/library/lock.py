@@ -50,7 +50,9 @@ def writer_lock(folder: Path, *, wait_seconds: float = 0) -> Iterator[None]:
         _write_holder(folder)
         yield
     finally:
-        (folder / HOLDER_NAME).unlink(missing_ok=True)
+        # In a folder made read-only meanwhile the note stays, and the lock is given back still.
+        with contextlib.suppress(OSError):
+            (folder / HOLDER_NAME).unlink()
         lock.release()
 
 

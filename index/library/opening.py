@@ -90,7 +90,7 @@ def open_for_adding(
     try:
         _refuse_other_windows(folder, library.settings, window_seconds, hop_seconds)
         encoder = load(_absolute(model) or library.settings.model, device)
-        library.require(fingerprint=encoder.fingerprint)
+        library.require(fingerprint=encoder.fingerprint, model=encoder.name)
     except BaseException:
         library.close()
         raise
@@ -110,7 +110,7 @@ def open_for_search(
     library = Library.open(folder, device=device)
     try:
         encoder = load(library.settings.model, device)
-        library.require(fingerprint=encoder.fingerprint)
+        library.require(fingerprint=encoder.fingerprint, model=encoder.name)
     except BaseException:
         library.close()
         raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
 from index.catalog.connection import Catalog, WriteTransaction, generation_of
@@ -65,17 +66,17 @@ class LibraryWriter:
 
     def find_unchanged(self, file: FileVersion) -> str | None:
         """The id of the indexed video at this path if size and time still are what they were."""
-        with self._catalog.read_transaction() as connection:
+        with self._reading() as connection:
             return unchanged_video(connection, _resolved(file))
 
     def find_by_hash(self, content_hash: str) -> list[VideoRow]:
         """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
-        with self._catalog.read_transaction() as connection:
+        with self._reading() as connection:
             return videos_by_hash(connection, content_hash)
 
     def find_at(self, path: Path | str) -> KnownFile | None:
         """What the library has at this path, an indexed video or a failure; None when nothing."""
-        with self._catalog.read_transaction() as connection:
+        with self._reading() as connection:
             return file_at(connection, Path(os.path.realpath(path)))
 
     def put_video(
@@ -157,7 +158,7 @@ class LibraryWriter:
         Raises:
             LibraryError: the disk is full; searching works as before.
         """
-        with self._catalog.read_transaction() as connection:
+        with self._reading() as connection:
             generation = generation_of(connection)
             newest = next(iter(published_snapshots(connection)), None)
             if newest is not None and not changed_after(connection, newest.generation):
@@ -173,11 +174,20 @@ class LibraryWriter:
         return True
 
     @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._require_open()
+        with self._catalog.read_transaction() as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[WriteTransaction]:
-        if self._ended:
-            raise ValueError("this writer's block has ended and with it its lock: open another one")
+        self._require_open()
         with self._catalog.write_transaction() as transaction:
             yield transaction
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise ValueError("this writer's block has ended and with it its lock: open another one")
 
     def _check(self, segments: "Sequence[Segment]", embeddings_SD: Vectors) -> None:
         expected = (len(segments), self._settings.embed_dim)

@@ -135,7 +135,7 @@ def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catal
     def fill_the_disk(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA max_page_count=1")  # SQLite clamps it to what is in use
 
-    catalog.close()
+    catalog.engine.dispose()
     event.listen(catalog.engine, "connect", fill_the_disk)
     long_reason = "no frames " * 10_000
 
@@ -144,7 +144,7 @@ def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catal
             put_failed(transaction, FILE, reason=long_reason)
 
     event.remove(catalog.engine, "connect", fill_the_disk)
-    catalog.close()
+    catalog.engine.dispose()
     with catalog.write_transaction() as transaction:
         put_failed(transaction, FILE, reason=long_reason)
     with catalog.read_transaction() as connection:

@@ -73,7 +73,7 @@ def test_an_encoder_that_breaks_leaves_what_is_finished(library: Library, folder
 def test_another_model_is_refused_before_anything_is_read(library: Library, folder: Path) -> None:
     decoder = FakeDecoder(DURATIONS)
 
-    with decoder, pytest.raises(IndexMismatchError):
+    with decoder, pytest.raises(IndexMismatchError, match=r"not by other \("):
         add_videos([folder], library, ColorEncoder(name="other"), decoder)
 
     assert decoder.probed == []

@@ -1,6 +1,7 @@
 """A library is made, opened, refused, and written by one at a time."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from index.errors import (
 )
 from index.library.library import Library
 from index.library.lock import writer_lock
+from index.library.writer import LibraryWriter
 from tests.index.libraries import (
     SETTINGS,
     axis,
+    file_version,
     make_library,
     put,
 )
@@ -106,9 +109,48 @@ class TestOpening:
         ):
             pass
 
-    def test_a_writer_is_of_no_use_after_its_block(self, library: Library) -> None:
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda writer: put(writer, "/a.mp4", [axis(0)]),
+            lambda writer: writer.publish_snapshot(),
+            lambda writer: writer.find_at("/a.mp4"),
+            lambda writer: writer.find_by_hash("ab"),
+            lambda writer: writer.find_unchanged(file_version("/a.mp4")),
+        ],
+    )
+    def test_a_writer_is_of_no_use_after_its_block(
+        self, library: Library, use: Callable[[LibraryWriter], object]
+    ) -> None:
         with library.writer() as writer:
             pass
 
         with pytest.raises(ValueError, match="block has ended"):
-            put(writer, "/a.mp4", [axis(0)])
+            use(writer)
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda library: library.search(axis(0), fingerprint=SETTINGS.fingerprint),
+            lambda library: library.videos(limit=1),
+            lambda library: library.status(),
+            lambda library: library.verify(),
+            lambda library: library.writer().__enter__(),
+        ],
+    )
+    def test_a_closed_library_says_so(
+        self, library: Library, use: Callable[[Library], object]
+    ) -> None:
+        library.close()
+
+        with pytest.raises(ValueError, match=r"library in .* was closed: open it again"):
+            use(library)
+
+    def test_a_writer_cannot_outlive_its_library(self, library: Library) -> None:
+        with library.writer() as writer:
+            library.close()
+
+            with pytest.raises(ValueError, match="was closed"):
+                put(writer, "/a.mp4", [axis(0)])
+            with pytest.raises(ValueError, match="was closed"):
+                writer.publish_snapshot()

@@ -75,6 +75,16 @@ def test_killing_the_holder_frees_the_library(tmp_path: Path, holder: Process) -
     assert read_holder(tmp_path) is None
 
 
+def test_the_lock_is_given_back_when_the_note_cannot_be_removed(tmp_path: Path) -> None:
+    """As in a folder that was made read-only meanwhile; a folder in its place refuses root too."""
+    with writer_lock(tmp_path):
+        (tmp_path / HOLDER_NAME).unlink()
+        (tmp_path / HOLDER_NAME).mkdir()
+
+    with writer_lock(tmp_path):
+        pass
+
+
 def test_a_writer_waits_for_the_one_before(tmp_path: Path) -> None:
     process = Process(tmp_path, 0.5)
     began = time.monotonic()
