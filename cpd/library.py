@@ -229,6 +229,13 @@ class Library:
         """Files that could not be indexed, with reasons."""
         return self._opened().failures()
 
+    def stale_videos(self) -> list[VideoRow]:
+        """Videos whose newest bytes could not be read, each with `stale_reason` and `stale_since`.
+
+        They are searched as they were before; the next `add` tries again.
+        """
+        return self._opened().stale_videos()
+
     def __len__(self) -> int:
         return self._opened().count().videos
 

@@ -3,6 +3,7 @@
 InputError
   - VideoError                a file that cannot be decoded; carries `path` and `reason`
       - NotAVideoError        its content is no video: passed over, unless its name promised one
+      - NoFrameError          a video that was read to its end, and no frame came out
       - VideoTimeoutError     its decoder hung and was killed
       - VideoCrashError       its decoder process died
       - VideoMemoryError      its decoder wanted more memory than it may have
@@ -36,6 +37,10 @@ class VideoError(InputError):
 
 class NotAVideoError(VideoError):
     """The file holds no video at all: a text, an archive, sound alone."""
+
+
+class NoFrameError(VideoError):
+    """The file is a video, and decoding all of it brought no frame."""
 
 
 class VideoTimeoutError(VideoError):

@@ -38,6 +38,7 @@ _UNCHANGED = select(VideoRecord.video_id).where(
     VideoRecord.size_bytes == bindparam("size_bytes"),
     VideoRecord.mtime_ns == bindparam("mtime_ns"),
     VideoRecord.state == "indexed",
+    VideoRecord.stale_since.is_(None),
 )
 
 
@@ -46,6 +47,7 @@ class Counts(NamedTuple):
 
     videos: int
     failed: int
+    stale: int
     segments: int
     hours: float
 
@@ -73,18 +75,19 @@ def fold_path(path: Path | str) -> str:
 
 
 def count_all(connection: Connection) -> Counts:
-    """Videos, failures, segments and hours."""
+    """Videos, failures, stale videos, segments and hours."""
     indexed = VideoRecord.state == "indexed"
     row = connection.execute(
         select(
             func.count().filter(indexed),
             func.count().filter(~indexed),
+            func.count().filter(VideoRecord.stale_since.is_not(None)),
             func.coalesce(func.sum(VideoRecord.num_segments), 0),
             func.sum(VideoRecord.__table__.c.duration_seconds),
         ).select_from(VideoRecord)
     ).one()
-    videos, failed, segments, seconds = row
-    return Counts(videos, failed, segments, (seconds or 0) / 3600)
+    videos, failed, stale, segments, seconds = row
+    return Counts(videos, failed, stale, segments, (seconds or 0) / 3600)
 
 
 def list_videos(
@@ -95,6 +98,12 @@ def list_videos(
     if path_contains:
         folded = fold_path(path_contains)
         query = query.where(func.instr(VideoRecord.path_folded, folded) > 0)
+    return [_video_row(row) for row in connection.execute(query)]
+
+
+def list_stale(connection: Connection) -> list[VideoRow]:
+    """Indexed videos whose newest bytes could not be read, first seen first."""
+    query = _videos().where(VideoRecord.stale_since.is_not(None)).order_by(VideoRecord.number)
     return [_video_row(row) for row in connection.execute(query)]
 
 
@@ -135,10 +144,11 @@ def unchanged_video(connection: Connection, file: FileVersion) -> str | None:
 
 def file_at(connection: Connection, path: Path) -> KnownFile | None:
     """What the catalog has at a path, an indexed video or a failure; None when nothing."""
-    row = connection.execute(
-        select(VideoRecord.video_id, VideoRecord.state).where(VideoRecord.path == path)
-    ).one_or_none()
-    return None if row is None else KnownFile(row.video_id, row.state == "indexed")
+    query = select(VideoRecord.video_id, VideoRecord.state, VideoRecord.stale_reason)
+    row = connection.execute(query.where(VideoRecord.path == path)).one_or_none()
+    if row is None:
+        return None
+    return KnownFile(row.video_id, row.state == "indexed", row.stale_reason)
 
 
 def list_failures(connection: Connection) -> list[FailedVideo]:

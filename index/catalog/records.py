@@ -59,6 +59,12 @@ class VideoRow(FileVersion, VideoFacts):
     updated_at: float
     """Seconds since 1970, when this row last changed."""
 
+    stale_reason: str | None = None
+    """Why the file's newest bytes could not be read; what stands here is of the ones before."""
+
+    stale_since: float | None = None
+    """Seconds since 1970, when that was first seen; None while the file is as it was indexed."""
+
     def __repr__(self) -> str:
         return (
             f"VideoRow({self.path.name!r}, {self.duration_seconds:.1f} s, "
@@ -89,6 +95,9 @@ class KnownFile(NamedTuple):
     is_indexed: bool
     """False for a file that failed."""
 
+    stale_reason: str | None
+    """Of an indexed video whose newest bytes could not be read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FailedVideo(FileVersion):
@@ -114,6 +123,9 @@ class LibraryStatus:
 
     failed: int
     """Files that could not be indexed."""
+
+    stale: int
+    """Indexed ones whose newest bytes could not be read: they are searched as they were before."""
 
     segments: int
     hours: float

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, literal, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from cpd_model.encoder import Vectors
 from index.catalog.connection import WriteTransaction
@@ -30,6 +30,8 @@ from index.video.facts import FACT_NAMES, VideoFacts
 
 if TYPE_CHECKING:
     from index.segments import Segment
+
+_NOT_STALE = {"stale_reason": None, "stale_since": None}
 
 
 def insert_library(connection: Connection, settings: LibrarySettings) -> None:
@@ -66,6 +68,7 @@ def put_indexed(
         **{name: getattr(facts, name) for name in FACT_NAMES},
         "state": "indexed",
         "reason": None,
+        **_NOT_STALE,
         "num_segments": len(segments),
     }
     number, video_id = _upsert(transaction, file, values)
@@ -85,7 +88,13 @@ def put_indexed(
 def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str) -> str:
     """Record why the file at this path cannot be indexed, and remove what it was before."""
     no_facts = dict.fromkeys(FACT_NAMES)
-    values = {**no_facts, "state": "failed", "reason": reason, "num_segments": 0}
+    values = {
+        **no_facts,
+        "state": "failed",
+        "reason": reason,
+        **_NOT_STALE,
+        "num_segments": 0,
+    }
     return _upsert(transaction, file, values)[1]
 
 
@@ -110,6 +119,7 @@ def move(transaction: WriteTransaction, video_id: str, file: FileVersion) -> Non
         path_folded=fold_path(file.path),
         size_bytes=file.size_bytes,
         mtime_ns=file.mtime_ns,
+        **_NOT_STALE,
     )
 
 
@@ -119,7 +129,19 @@ def touch(transaction: WriteTransaction, video_id: str, *, mtime_ns: int) -> Non
     Raises:
         UnknownVideoError: there is no such video.
     """
-    _update_video(transaction, _number_of(transaction.connection, video_id), mtime_ns=mtime_ns)
+    number = _number_of(transaction.connection, video_id)
+    _update_video(transaction, number, mtime_ns=mtime_ns, **_NOT_STALE)
+
+
+def mark_stale(transaction: WriteTransaction, video_id: str, *, reason: str) -> None:
+    """Note why the newest bytes of an indexed file cannot be read, and when that was first seen.
+
+    Raises:
+        UnknownVideoError: there is no such video.
+    """
+    number = _number_of(transaction.connection, video_id)
+    since = func.coalesce(VideoRecord.stale_since, time.time())
+    _update_video(transaction, number, stale_reason=reason, stale_since=since)
 
 
 def remove(transaction: WriteTransaction, video_id: str) -> None:

@@ -68,10 +68,11 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
     Args:
         facts: the fields of LibraryStatus, and `model_device`.
     """
-    snapshot = facts["snapshot_generation"]
+    snapshot, stale = facts["snapshot_generation"], facts["stale"]
     rows = [
         ("library", short_path(folder)),
         ("videos", f"{facts['videos']} ({facts['hours']:.2f} hours), {facts['failed']} failed"),
+        *([("stale", _stale(stale))] if stale else []),
         ("segments", f"{facts['segments']}: {_windows(facts)}"),
         ("on disk", f"{facts['bytes'] / 1e6:.1f} MB"),
         ("model", f"{printable(facts['model'])} ({facts['fingerprint'][:12]})"),
@@ -83,6 +84,10 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
         *(("warning", printable(warning)) for warning in facts["warnings"]),
     ]
     _show_table(None, rows)
+
+
+def _stale(count: int) -> str:
+    return f"{count}, searched as they were: their newest bytes could not be read"
 
 
 def _windows(facts: Mapping[str, Any]) -> str:

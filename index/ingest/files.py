@@ -14,6 +14,8 @@ from cpd_model.errors import InputError
 ScanFolder: TypeAlias = Callable[[str], AbstractContextManager[Iterable["os.DirEntry[str]"]]]
 """Lists one folder, as `os.scandir` does."""
 
+_CHUNK_BYTES = 1 << 20
+
 
 class Unreadable(NamedTuple):
     """A folder or file that was asked for and cannot be looked into."""
@@ -97,6 +99,17 @@ def printable(path: str | Path) -> str:
     """A path for people: bytes that are no UTF-8 and control characters shown as escapes."""
     text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Why not all bytes of a file can be read; None where they can. Reads them all."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    except OSError as error:
+        return _reason_of(error)
+    return None
 
 
 def _sort_out(file: Path, is_video: Callable[[Path], bool], found: FoundFiles) -> None:

@@ -13,8 +13,10 @@ from index.file_version import FileVersion
 from index.segments import Segment
 from index.video.facts import VideoFacts
 
-CHANGED = "it changed while it was read; run again"
-"""The reason of a file that somebody was still writing."""
+CHANGED = "it is still being written, for it changed while it was read; run again when it is whole"
+"""The reason of a file that grew, or was replaced, under the reader."""
+
+GONE = "it was moved or removed while it was read"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,8 @@ class FailedEmbedding(NamedTuple):
     """None when the file itself is out of reach."""
     is_video: bool
     """False when the content is no video at all, so that there was nothing to embed."""
+    is_final: bool
+    """Whether the bytes themselves hold nothing to embed; False where another try may end well."""
 
 
 Outcome: TypeAlias = EmbeddedVideo | KnownVideo | FailedEmbedding

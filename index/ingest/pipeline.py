@@ -3,6 +3,7 @@
 One thread moves it; the decoders' threads only put what they have into a queue.
 """
 
+import os
 import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from cpd_model.encoder import ClipSpec, Encoder, FrameEncoder, Frames, Vectors
-from index.errors import NotAVideoError, VideoError
+from index.errors import NoFrameError, NotAVideoError, VideoError
 from index.file_version import FileVersion
 from index.ingest.encode_queue import Encoded, EncodeQueue
 from index.ingest.outcomes import (
     CHANGED,
+    GONE,
     EmbeddedVideo,
     FailedEmbedding,
     KnownVideo,
@@ -207,7 +209,7 @@ class Pipeline:
             video = _Video(FileVersion.of(path))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self._ready.append(FailedEmbedding(path, reason, None, is_video=True))
+            self._ready.append(FailedEmbedding(path, reason, None, is_video=True, is_final=False))
             return True
         self._open[video] = None
         future = self._decoder.hash_and_probe(path)
@@ -225,7 +227,10 @@ class Pipeline:
         try:
             content_hash, video.facts = future.result()
         except VideoError as error:
-            self._fail(video, error.reason, is_video=_should_be_video(error))
+            self._fail(video, error.reason, error=error)
+            return
+        if not video.file.is_current():  # it need not be decoded for hours to learn that
+            self._fail(video, CHANGED)
             return
         video.file = replace(video.file, content_hash=content_hash)
         if self._known(video.file.path, content_hash):
@@ -243,7 +248,7 @@ class Pipeline:
             frames_NHWC = future.result()
         except VideoError as error:
             self._bytes_in_flight -= self._bytes_of(task)
-            self._fail(video, error.reason)
+            self._fail(video, error.reason, error=error)
             return
         video.decodable = True
         self._queue.put(video, task, frames_NHWC)
@@ -321,16 +326,27 @@ class Pipeline:
                 )
             )
 
-    def _fail(self, video: _Video, reason: str, *, is_video: bool = True) -> None:
+    def _fail(self, video: _Video, reason: str, *, error: VideoError | None = None) -> None:
         del self._open[video]
         for task in self._queue.drop(video):
             self._bytes_in_flight -= self._bytes_of(task)
         for future in video.running:
             future.cancel()
-        self._ready.append(FailedEmbedding(video.file.path, reason, video.file, is_video))
+        self._ready.append(_failure(video.file, reason, error))
 
     def _bytes_of(self, task: DecodeTask) -> int:
         return len(task.times_N) * self._frame_bytes
+
+
+def _failure(file: FileVersion, reason: str, error: VideoError | None) -> FailedEmbedding:
+    """What a failure means: of a file that changed under the reader, nothing about its content."""
+    if not os.path.lexists(file.path):
+        return FailedEmbedding(file.path, GONE, None, is_video=True, is_final=False)
+    is_video = error is None or _should_be_video(error)
+    if not file.is_current():
+        return FailedEmbedding(file.path, CHANGED, file, is_video, is_final=False)
+    is_final = isinstance(error, NotAVideoError | NoFrameError)
+    return FailedEmbedding(file.path, reason, file, is_video, is_final)
 
 
 def _should_be_video(error: VideoError) -> bool:

@@ -8,6 +8,9 @@ what was under way, and the same command goes on from there. In the order in whi
     same bytes, their old path is gone  moved: the video keeps its id and vectors
     same bytes, their old path is there a copy: a second video, its vectors taken from the first
     anything else                       decoded and embedded; replaces what stood at this path
+
+A file that was indexed and whose new bytes cannot be read, for whatever reason that may pass, is
+*stale*: what was indexed stays searchable, and the next run tries again.
 """
 
 import contextlib
@@ -22,14 +25,17 @@ from cpd_model.encoder import Encoder
 from index.file_version import FileVersion
 from index.ingest.embed import embed_videos
 from index.ingest.events import AddListener, FileEnd, SilentListener
-from index.ingest.files import FoundFiles, find_videos
+from index.ingest.files import FoundFiles, find_videos, why_unreadable
 from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
 from index.ingest.pipeline import Bounds, Decoder
 
 if TYPE_CHECKING:
-    from index.catalog.records import VideoRow
+    from index.catalog.records import KnownFile, VideoRow
     from index.library.library import Library
     from index.library.writer import LibraryWriter
+
+STILL_SEARCHABLE = " (what was indexed of it before stays searchable)"
+"""Follows the reason of a video whose newest bytes could not be read."""
 
 
 class AddFailure(NamedTuple):
@@ -51,7 +57,8 @@ class AddReport:
 
     unchanged: int
     failed: int
-    """Videos that could not be read, and folders that could not be looked into."""
+    """Videos that could not be read, stale ones among them, and folders that could not be looked
+    into."""
 
     ignored: int
     """Files that are no video."""
@@ -205,6 +212,12 @@ class _Adding:
 
     def _take_failure(self, failed: FailedEmbedding) -> None:
         stored = self._writer.find_at(failed.path)
+        if stored is not None and stored.is_indexed:
+            # Vectors go only when the new bytes were read, all of them, and hold no video.
+            reason = why_unreadable(failed.path) if failed.is_final else failed.reason
+            if reason is not None:
+                self._keep_as_stale(failed, stored, reason)
+                return
         if not failed.is_video:
             if stored is not None:  # it was a video, or a failure, when it was seen last
                 self._writer.remove_video(stored.video_id)
@@ -213,6 +226,12 @@ class _Adding:
         if failed.file is not None:
             self._writer.put_failure(failed.file, reason=failed.reason)
         self._tally.failed(failed.path, failed.reason)
+
+    def _keep_as_stale(self, failed: FailedEmbedding, stored: "KnownFile", reason: str) -> None:
+        # A file that is gone is not stale: its disk may just be away, and it may have moved.
+        if failed.file is not None and reason != stored.stale_reason:
+            self._writer.mark_stale(stored.video_id, reason=reason)
+        self._tally.failed(failed.path, reason + STILL_SEARCHABLE)
 
     def _take_known(self, known: KnownVideo, rows: "list[VideoRow]") -> None:
         here = next((row for row in rows if row.path == known.path), None)

@@ -256,6 +256,14 @@ class Library:
         with self._catalog.read_transaction() as connection:
             return reads.list_failures(connection)
 
+    def stale_videos(self) -> list[VideoRow]:
+        """Indexed videos whose newest bytes could not be read: why and since when their rows say.
+
+        They are searched as they were before; the next add tries again.
+        """
+        with self._catalog.read_transaction() as connection:
+            return reads.list_stale(connection)
+
     def _videos_after(self, number: int, *, limit: int) -> dict[int, VideoRow]:
         with self._catalog.read_transaction() as connection:
             return reads.videos_after(connection, number, limit=limit)

@@ -29,6 +29,7 @@ from index.catalog.reads import (
 from index.catalog.records import KnownFile, LibrarySettings, VideoRow
 from index.catalog.writes import (
     list_snapshot,
+    mark_stale,
     move,
     put_failed,
     put_indexed,
@@ -116,11 +117,23 @@ class LibraryWriter:
     def put_failure(self, file: FileVersion, *, reason: str) -> str:
         """Record why the file at this path cannot be indexed; its video_id.
 
-        If the path was indexed before, its segments are removed: what they showed is no longer in
-        the file. The id stays, for the day when the file can be read again.
+        If the path was indexed before, its segments are removed, so this is for bytes that were
+        read and hold nothing; see `mark_stale` for the others. The id stays, for the day when the
+        file can be read again.
         """
         with self._transaction() as transaction:
             return put_failed(transaction, _resolved(file), reason=reason)
+
+    def mark_stale(self, video_id: str, *, reason: str) -> None:
+        """Note why the newest bytes of an indexed file cannot be read; what was indexed stays.
+
+        Putting, touching or moving the video ends that.
+
+        Raises:
+            UnknownVideoError: there is no such video.
+        """
+        with self._transaction() as transaction:
+            mark_stale(transaction, video_id, reason=reason)
 
     def move_video(self, video_id: str, file: FileVersion) -> None:
         """Give a video another path; whatever else the catalog had at that path is removed.

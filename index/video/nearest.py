@@ -20,7 +20,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from index.errors import VideoError
+from index.errors import NoFrameError, VideoError
 from index.file_version import FileVersion
 from index.video.decode import (
     FalseStartError,
@@ -48,21 +48,20 @@ class ScanCache:
         self._scans: OrderedDict[FileVersion, Scan] = OrderedDict()
         self._lock = Lock()
 
-    def scan(self, path: Path) -> Scan:
-        """The scan of the file as it is now; see `scan_video`."""
-        key = _version_of(path)
+    def scan(self, key: FileVersion) -> Scan:
+        """The scan of this version of a file; see `scan_video`."""
         with self._lock:
             if key in self._scans:
                 self._scans.move_to_end(key)
                 return self._scans[key]
-        scan = scan_video(path)
-        self.replace(scan, key)
+        scan = scan_video(key.path)
+        self.replace(key, scan)
         return scan
 
-    def replace(self, scan: Scan, key: FileVersion | None = None) -> None:
-        """Keep this scan instead, after more was learned about the file."""
+    def replace(self, key: FileVersion, scan: Scan) -> None:
+        """Keep this scan of that version, after more was learned about it."""
         with self._lock:
-            self._scans[key or _version_of(scan.facts.path)] = scan
+            self._scans[key] = scan
             while len(self._scans) > _CACHED_SCANS:
                 self._scans.popitem(last=False)
 
@@ -76,7 +75,7 @@ def scan_of(path: Path) -> Scan:
     Raises:
         NotAVideoError, VideoError: see `index.video.scan.scan_video`.
     """
-    return _scans.scan(path)
+    return _scans.scan(_version_of(path))
 
 
 def read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: KeepRows) -> None:
@@ -84,7 +83,8 @@ def read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: KeepRows) -> 
 
     Frames come in the order of display, unless something was learned: then some come again.
     """
-    scan = _scans.scan(path)
+    version = _version_of(path)
+    scan = _scans.scan(version)
     missing_N = np.arange(len(seconds_N))
     for attempt in range(_ATTEMPTS):
         mend = learn_everything if attempt else learn
@@ -97,7 +97,7 @@ def read_nearest(path: Path, seconds_N: NDArray[np.float64], keep: KeepRows) -> 
         if not len(missing_N):
             return
         scan = mend(scan, scan.nearest(seconds_N[missing_N]))
-        _scans.replace(scan)
+        _scans.replace(version, scan)
     raise VideoError(path, "its decoder gives other frames each time")
 
 
@@ -124,7 +124,7 @@ def learn(scan: Scan, missing_W: NDArray[np.intp]) -> Scan:
     earlier. Should missing frames come out that way, every run begins earlier from now.
 
     Raises:
-        VideoError: nothing is left.
+        NoFrameError: nothing is left.
     """
     times_P = scan.times_P.copy()
     lead_starts = scan.lead_starts
@@ -153,10 +153,10 @@ def learn_everything(scan: Scan, missing_W: NDArray[np.intp]) -> Scan:
     """The scan with only those frames and starts that show when the whole video is decoded.
 
     Raises:
-        VideoError: nothing is left.
+        NoFrameError: nothing is left.
     """
     del missing_W  # the whole video holds them
-    decoded = decode_all(scan.facts.path)
+    decoded = decode_all(scan.facts.path, num_packets=len(scan.sizes_P))
     times_P = np.full_like(scan.times_P, NEVER)
     times_P[decoded.packets] = scan.times_P[decoded.packets]
     starts_K = np.union1d(np.intersect1d(scan.starts_K, decoded.key_packets), [0])
@@ -165,7 +165,7 @@ def learn_everything(scan: Scan, missing_W: NDArray[np.intp]) -> Scan:
 
 def _corrected(scan: Scan, times_P: Ticks) -> Scan:
     if (times_P == NEVER).all():
-        raise VideoError(scan.facts.path, "no frame of it can be decoded")
+        raise NoFrameError(scan.facts.path, "no frame of it can be decoded")
     return replace(scan, times_P=times_P)
 
 

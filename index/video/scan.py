@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from index.errors import VideoError
+from index.errors import NoFrameError, VideoError
 from index.video.order import (
     NEVER,
     NO_TIME,
@@ -162,7 +162,8 @@ def scan_video(path: Path) -> Scan:
 
     Raises:
         NotAVideoError: the content is no video.
-        VideoError: it cannot be opened, is encrypted, or no frame of it can be decoded.
+        NoFrameError: no frame of it can be decoded.
+        VideoError: it cannot be opened, or is encrypted.
     """
     with open_video(path) as (container, stream):
         packets = _Packets()
@@ -177,7 +178,7 @@ def scan_video(path: Path) -> Scan:
             first = next(iter(decode_packet(stream, None)), None)
         if first is None:
             reason = "no frame of it can be decoded" if packets.sizes else "it holds no pictures"
-            raise VideoError(path, reason)
+            raise NoFrameError(path, reason)
         facts = SourceFacts.of(path, container, stream, first)
     return _scan_of(facts, packets)
 
@@ -191,15 +192,23 @@ class Decoded(NamedTuple):
     """Those of them that decoding may really start with."""
 
 
-def decode_all(path: Path) -> Decoded:
+def decode_all(path: Path, *, num_packets: int) -> Decoded:
     """Decode a whole video to see which packets show a frame, and in which order.
 
     Packets carry their number where their time should be, so each frame tells where it came from.
+
+    Args:
+        num_packets: that the scan found.
+
+    Raises:
+        VideoError: the file has more packets than that by now.
     """
     is_key: dict[int | None, bool] = {}
     with open_video(path) as (container, stream):
         for number, packet in enumerate(chain(read_packets(container, stream), [None])):
             if packet is not None:
+                if number >= num_packets:
+                    raise VideoError(path, "it was changed while it was read")
                 packet.pts, packet.dts = number, None
             is_key.update((frame.pts, frame.key_frame) for frame in decode_packet(stream, packet))
     is_key.pop(None, None)
@@ -235,7 +244,7 @@ def _scan_of(facts: SourceFacts, packets: _Packets) -> Scan:
     pts_P = straighten(raw_pts_P, raw_dts_P, step=step, back=back, ahead=ahead)
     table = _time_table(facts, packets, pts_P, dts_P, step=step)
     if (table.times_P == NEVER).all():
-        raise VideoError(facts.path, "no frame of it can be decoded")
+        raise NoFrameError(facts.path, "no frame of it can be decoded")
     shown_gaps = np.diff(np.sort(table.times_P[table.times_P != NEVER]))
     last = int(np.argmax(np.where(table.times_P == NEVER, NO_TIME, table.times_P)))
     usual = int(np.median(shown_gaps)) if len(shown_gaps) else step
@@ -285,7 +294,7 @@ def _time_table(
     elif facts.container == "avi" and not facts.reorders:
         times_P = times_in_order(np.flatnonzero(shown_P), dts_P, step=step)
     else:
-        decoded = decode_all(facts.path)
+        decoded = decode_all(facts.path, num_packets=len(packets.sizes))
         times_P = times_in_order(decoded.packets, dts_P, step=step)
         key_P &= np.isin(np.arange(len(key_P)), decoded.key_packets)
         return _Table(times_P, _starts(key_P), one_frame_a_packet=False)

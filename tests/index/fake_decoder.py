@@ -17,6 +17,8 @@ from index.decoding.worker import HashedFacts
 from index.errors import VideoError
 from index.video.facts import VideoFacts
 
+REFUSAL = "the fake will not have it"
+
 
 def facts_of(duration_seconds: float) -> VideoFacts:
     """A plain 320x240 video of that length."""
@@ -52,6 +54,7 @@ class FakeDecoder:
     Args:
         durations: of the videos by file name; others cannot be probed.
         bad_reads: files whose frames cannot be read, from this time on.
+        refused: what is raised where a file of this name is probed.
         hung: files whose frames never come. They are probed at once, so that they hang early.
         num_held: answers that wait at least until so many do, so that orders mix.
     """
@@ -61,6 +64,7 @@ class FakeDecoder:
         durations: dict[str, float],
         *,
         bad_reads: dict[str, float] | None = None,
+        refused: dict[str, type[VideoError]] | None = None,
         hung: frozenset[str] = frozenset(),
         num_workers: int = 2,
         seed: int = 0,
@@ -70,6 +74,7 @@ class FakeDecoder:
         self.num_workers = num_workers
         self._durations = durations
         self._bad_reads = bad_reads or {}
+        self._refused = refused or {}
         self._hung = hung
         self._random = random.Random(seed)
         self._num_held = num_held
@@ -100,6 +105,8 @@ class FakeDecoder:
         self.probed.append(path)
 
         def answer() -> HashedFacts:
+            if path.name in self._refused:
+                raise self._refused[path.name](path, REFUSAL)
             if path.name not in self._durations:
                 raise VideoError(path, "no frame in it")
             content_hash = hashlib.sha256(path.read_bytes()).hexdigest()

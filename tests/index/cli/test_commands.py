@@ -68,6 +68,21 @@ def test_status_for_people_names_the_devices(call: Call, lib: Path) -> None:
     assert "search runs on" in ended.out
 
 
+def test_status_tells_of_videos_that_are_stale(call: Call, lib: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = shutil.copytree(lib, tmp_path / "copy")
+    with Library.open(copy) as opened, opened.writer() as writer:
+        writer.mark_stale(opened.videos(limit=1)[0].video_id, reason="the disk was asleep")
+
+    fresh = call("index", "status", "--library", lib)
+    stale = call("index", "status", "--library", copy)
+
+    assert "stale" not in fresh.out
+    assert "1, searched as they were: their newest bytes could not be read" in stale.out
+    assert json.loads(call("index", "status", "--library", copy, "--json").out)["stale"] == 1
+
+
 def test_the_folder_of_the_library_may_come_from_the_environment(
     call: Call, lib: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

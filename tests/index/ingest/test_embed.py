@@ -12,7 +12,7 @@ from cpd_model.encoder import Encoder, Frames, Vectors
 from cpd_model.errors import DeviceError
 from cpd_model.testing import ColorEncoder
 from index.ingest.embed import embed_videos
-from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
+from index.ingest.outcomes import CHANGED, EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
 from index.ingest.pipeline import Bounds
 from index.ingest.sampling import plan_sampling
 from tests.index.fake_decoder import FakeDecoder, painted_frames
@@ -184,7 +184,9 @@ def test_a_file_that_cannot_be_probed_and_one_that_is_gone(files: list[Path]) ->
 
     outcomes = run(files, ColorEncoder(), FakeDecoder(durations))
 
-    assert outcomes["b"] == FailedEmbedding(files[1], "no such file or directory", None, True)
+    assert outcomes["b"] == FailedEmbedding(
+        files[1], "no such file or directory", None, is_video=True, is_final=False
+    )
     failed = outcomes["c"]
     assert isinstance(failed, FailedEmbedding)
     assert failed.reason == "no frame in it"
@@ -255,7 +257,8 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(files: list[Path]) ->
 
     failed = outcomes["c"]
     assert isinstance(failed, FailedEmbedding)
-    assert failed.reason == "it changed while it was read; run again"
+    assert failed.reason == CHANGED
+    assert not failed.is_final
 
 
 def test_known_content_is_not_decoded(files: list[Path]) -> None:

@@ -167,19 +167,6 @@ def test_a_failure_is_recorded_and_tried_again(library: Library, folder: Path) -
     assert library.failures() == []
 
 
-def test_a_video_that_became_unreadable_is_no_hit_any_more(library: Library, folder: Path) -> None:
-    add(library, folder)
-    (folder / "b.mp4").write_text("damaged now")
-
-    report = add(library, folder, decoder=FakeDecoder(DURATIONS, bad_reads={"b.mp4": 0}))
-
-    assert report.failed == 1
-    assert [failure.path for failure in library.failures()] == [folder / "b.mp4"]
-    hits = search(library, "red")
-    assert {Path(hit.path).name for hit in hits} == {"a.mp4", "c.mp4"}
-    assert library.verify() == []
-
-
 def test_a_library_inside_the_folder_does_not_index_itself(tmp_path: Path, folder: Path) -> None:
     settings = LibrarySettings(
         model=ENCODER.name,

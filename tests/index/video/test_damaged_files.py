@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.errors import NotAVideoError, VideoError
+from index.errors import NoFrameError, NotAVideoError, VideoError
+from index.file_version import FileVersion
 from index.video.file import (
     probe,
     read_frames,
 )
+from index.video.nearest import ScanCache, learn_everything, scan_of
 from tests.index.video.clip_specs import RED, SPEC, SQUASH
 from tests.index.videos import (
+    EXACT,
     decode_everything,
+    grey_frames,
     h264,
     moving_frames,
     quarters,
@@ -144,3 +148,39 @@ def test_a_size_that_changes_in_the_middle_is_taken_as_it_comes(tmp_path: Path) 
 
     assert np.abs(before - after).max() < 60
     assert np.abs(before[2, 2] - RED).max() < 40
+
+
+def test_a_file_that_grew_since_it_was_scanned_says_so(tmp_path: Path) -> None:
+    """Damage made it learn from packets that the scan had not seen: an IndexError once."""
+    path = write_video(tmp_path / "grows.mkv", grey_frames(20), EXACT)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    scan = scan_of(path)
+    path.write_bytes(whole)
+
+    with pytest.raises(VideoError, match="it was changed while it was read"):
+        learn_everything(scan, np.array([3]))
+
+
+def test_what_was_learned_of_a_file_is_not_taken_for_its_next_version(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "grows.mkv", grey_frames(20), EXACT)
+    scans, before = ScanCache(), FileVersion.of(path)
+    scan = scans.scan(before)
+    write_video(path, grey_frames(10), EXACT)
+
+    scans.replace(before, replace(scan, lead_starts=2))
+
+    assert scans.scan(before).lead_starts == 2
+    assert len(scans.scan(FileVersion.of(path)).order_D) == 10
+
+
+def test_a_video_whose_every_packet_is_damaged_holds_no_frame(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "grey.mkv", grey_frames(3), EXACT)
+    content = bytearray(path.read_bytes())
+    scan = scan_of(path)
+    for position, size in zip(scan.positions_P, scan.sizes_P, strict=True):
+        content[position : position + size + 8] = bytes(size + 8)
+    path.write_bytes(content)
+
+    with pytest.raises(NoFrameError):
+        probe(path)
