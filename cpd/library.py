@@ -174,7 +174,7 @@ class Library:
 
         Args:
             num_workers: decoder processes; None is one for each CPU.
-            wait_seconds: how long to wait for another writer of the same library.
+            wait_seconds: how long to wait for another add to the same library.
             listener: told how it goes on.
 
         Raises:

@@ -32,7 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord
-from index.errors import LibraryCorruptError, LibraryError
+from index.errors import LibraryBusyError, LibraryCorruptError, LibraryError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -78,6 +78,11 @@ class Catalog:
         self._closed = True
         self.engine.dispose()
 
+    def require_open(self) -> None:
+        """A ValueError after `close`."""
+        if self._closed:
+            raise ValueError(f"the library in {self.path.parent} was closed: open it again")
+
     @contextlib.contextmanager
     def read_transaction(self) -> Iterator[Connection]:
         """A transaction that sees one moment of the catalog, however long it stays open.
@@ -94,6 +99,7 @@ class Catalog:
         """A transaction that is committed whole or not at all, and makes the next generation.
 
         Raises:
+            LibraryBusyError: another program has been writing to it for half a minute.
             LibraryError: the disk is full, or the file cannot be written.
             ValueError: the catalog was closed.
         """
@@ -123,8 +129,7 @@ class Catalog:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
-        if self._closed:
-            raise ValueError(f"the library in {self.path.parent} was closed: open it again")
+        self.require_open()
         with translated(self.path), self.engine.connect() as connection:
             yield connection
 
@@ -152,7 +157,7 @@ class Catalog:
         return False
 
     def migrate(self) -> None:
-        """Bring the file to this program's schema; the caller holds the writer's lock."""
+        """Bring the file to this program's schema; the caller holds the lease."""
         from alembic import command
 
         with self._connected() as connection:
@@ -253,6 +258,11 @@ def _sentence(folder: Path, said: str) -> LibraryError:
         return LibraryError(
             f"the disk with the library in {folder} is full: what was written before is safe; "
             f"make room and run again"
+        )
+    if "is locked" in said:
+        return LibraryBusyError(
+            f"the catalog of the library in {folder} was being written by another program for "
+            f"{BUSY_TIMEOUT_SECONDS} s: end that program, or run again"
         )
     if "malformed" in said or "not a database" in said:
         return LibraryCorruptError(

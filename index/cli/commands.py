@@ -64,7 +64,7 @@ def add(
         int | None, typer.Option("--workers", min=1, help="Decoder processes (one per core).")
     ] = None,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds to wait for another writer.")
+        float, typer.Option("--wait", min=0, help="Seconds to wait for another add.")
     ] = 0,
     as_json: Json = False,
 ) -> None:

@@ -1,1 +1,1 @@
-"""A library as a whole: opened, filled, searched and verified, by one writer at a time."""
+"""A library as a whole: opened, filled, searched and verified."""

@@ -109,11 +109,11 @@ def add_videos(
     whose files are gone stay in the library, for a disk may just be away.
 
     Args:
-        wait_seconds: how long to wait for another writer of the same library.
+        wait_seconds: how long to wait for another run on the same library.
 
     Raises:
         InputError: a path does not exist.
-        LibraryError: another process writes, another model made the library, or the disk is full;
+        LibraryError: another process adds, another model made the library, or the disk is full;
             what was finished before is kept.
         AddInterrupted: Ctrl-C.
     """
@@ -121,7 +121,7 @@ def add_videos(
     tally = _Tally(listener or SilentListener())
     try:
         found = find_videos(paths, leave_out=library.folder)
-        with library.writer(wait_seconds=wait_seconds) as writer:
+        with library.lease(wait_seconds=wait_seconds) as writer:
             tally.found(found)
             for unreadable in found.unreadable:
                 tally.failed(*unreadable)

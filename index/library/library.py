@@ -2,14 +2,15 @@
 
     DIR/catalog.sqlite3     the truth (index.catalog.connection)
     DIR/snapshots/          FAISS, derived from it (index.vectors.snapshot)
-    DIR/writer.lock         held by the one writer (index.library.lock)
+    DIR/writer.lock         held by the one long run (index.library.lock)
 
     with Library.open(folder) as library:
         query_D = encoder.encode_text(["a dog catching a frisbee"])[0]
         hits = library.search(query_D, fingerprint=encoder.fingerprint)
 
 A Library is a reader that any number of threads and processes may have open; each search sees all
-that was committed before it. `Library.writer()` is the one way to change something.
+that was committed before it. `Library.writer()` changes something, at any time; what works for
+longer than a moment takes `Library.lease()` first, of which there is one.
 
 Axes: S segments of one video, D dimensions.
 """
@@ -33,7 +34,7 @@ from index.catalog.records import (
 )
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
-from index.library.lock import writer_lock
+from index.library.lock import lease
 from index.library.searching import current_standing, search_catalog
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
@@ -70,7 +71,7 @@ class Library:
             raise LibraryError(f"cannot make a library in {folder}: {error.strerror}") from error
         with contextlib.closing(Catalog(folder / CATALOG_NAME)) as catalog:
             if not _is_complete(catalog):
-                with writer_lock(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
+                with lease(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
                     _complete(catalog, settings)
         library = cls.open(folder, device=device)
         try:
@@ -100,7 +101,7 @@ class Library:
             if catalog.schema_revision() is None:
                 raise _not_found(folder)
             if not catalog.is_current():
-                with writer_lock(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
+                with lease(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
                     catalog.migrate()
             with catalog.read_transaction() as connection:
                 facts = catalog.read_library(connection)
@@ -269,21 +270,39 @@ class Library:
             return reads.videos_after(connection, number, limit=limit)
 
     @contextlib.contextmanager
-    def writer(self, *, wait_seconds: float = 0) -> Iterator[LibraryWriter]:
-        """The one writer of this library, for the length of a `with` block.
+    def writer(self) -> Iterator[LibraryWriter]:
+        """A writer for short changes, for the length of a `with` block.
+
+        Each change waits for its turn at the catalog, also beside a run that holds the lease.
+        """
+        with self._writer(holds_lease=False) as writer:
+            yield writer
+
+    @contextlib.contextmanager
+    def lease(self, *, wait_seconds: float = 0) -> Iterator[LibraryWriter]:
+        """The writer of a run that takes long, such as an add; a library has one such run.
 
         Args:
-            wait_seconds: how long to wait for another writer; 0 asks once.
+            wait_seconds: how long to wait for another run to end; 0 asks once.
 
         Raises:
-            LibraryBusyError: another process or thread is writing; names it.
+            LibraryBusyError: another process or thread has such a run; names it.
+            LibraryError: the folder cannot be written to.
         """
-        with writer_lock(self.folder, wait_seconds=wait_seconds):
-            writer = LibraryWriter(self.folder, self._catalog, self.settings)
-            try:
-                yield writer
-            finally:
-                writer.end()
+        with (
+            lease(self.folder, wait_seconds=wait_seconds),
+            self._writer(holds_lease=True) as writer,
+        ):
+            yield writer
+
+    @contextlib.contextmanager
+    def _writer(self, *, holds_lease: bool) -> Iterator[LibraryWriter]:
+        self._catalog.require_open()
+        writer = LibraryWriter(self.folder, self._catalog, self.settings, holds_lease=holds_lease)
+        try:
+            yield writer
+        finally:
+            writer.end()
 
 
 def _real_folder(folder: Path | str) -> Path:
@@ -314,7 +333,7 @@ def _is_complete(catalog: Catalog) -> bool:
 
 
 def _complete(catalog: Catalog, settings: LibrarySettings) -> None:
-    """Bring the file to where `_is_complete`; the caller holds the writer's lock."""
+    """Bring the file to where `_is_complete`; the caller holds the lease."""
     catalog.migrate()
     with catalog.maintenance_transaction() as connection:
         if catalog.read_library(connection) is None:

@@ -1,8 +1,13 @@
-"""One writer at a time: a lock that the operating system frees when its holder dies.
+"""One long run at a time: a lease that the operating system frees when its holder dies.
 
-The lock is `flock` on DIR/writer.lock, so `kill -9` or a crash frees it at once and nothing has to
+An add, or whatever else works on a library for longer than a moment, takes the lease, so that no
+two of them do the same work twice or clear away what the other one just made. A short change takes
+none: it waits for its turn at the catalog, which SQLite gives one transaction at a time, and so it
+goes in between the changes of a run that takes hours.
+
+The lease is `flock` on DIR/writer.lock, so `kill -9` or a crash frees it at once and nothing has to
 be cleaned up. Who holds it stands in DIR/writer.json, which only serves the sentence that another
-process reads when it has to wait; left over from a killed writer it misleads nobody, for the lock
+process reads when it has to wait; left over from a killed run it misleads nobody, for the lease
 itself is free.
 
 On NFS `flock` holds between hosts only where the server and the mount pass locks on (NFSv4, or
@@ -28,14 +33,14 @@ HOLDER_NAME = "writer.json"
 
 
 @contextlib.contextmanager
-def writer_lock(folder: Path, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the writer's lock of a library.
+def lease(folder: Path, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold the lease of a library.
 
     Args:
-        wait_seconds: how long to wait for another writer to finish; 0 asks once.
+        wait_seconds: how long to wait for another run to end; 0 asks once.
 
     Raises:
-        LibraryBusyError: another process, or another writer of this one, holds it.
+        LibraryBusyError: another process, or another run of this one, holds it.
         LibraryError: the folder cannot be written to.
     """
     # thread_local=False: a job may release on another thread than the one that began it.
@@ -50,14 +55,14 @@ def writer_lock(folder: Path, *, wait_seconds: float = 0) -> Iterator[None]:
         _write_holder(folder)
         yield
     finally:
-        # In a folder made read-only meanwhile the note stays, and the lock is given back still.
+        # In a folder made read-only meanwhile the note stays, and the lease is given back still.
         with contextlib.suppress(OSError):
             (folder / HOLDER_NAME).unlink()
         lock.release()
 
 
 def read_holder(folder: Path) -> Holder | None:
-    """Who took the lock last and has not given it back; None when that cannot be read."""
+    """Who took the lease last and has not given it back; None when that cannot be read."""
     try:
         return Holder(**json.loads((folder / HOLDER_NAME).read_text()))
     except (OSError, ValueError, TypeError):
@@ -81,7 +86,7 @@ def _write_holder(folder: Path) -> None:
         command=" ".join(sys.argv)[:200].encode("utf-8", "replace").decode(),
     )
     partial = folder / f"{HOLDER_NAME}.partial"
-    # The note is a courtesy: on a full disk the lock holds without it.
+    # The note is a courtesy: on a full disk the lease holds without it.
     with contextlib.suppress(OSError):
         partial.write_text(json.dumps(asdict(holder)))
         partial.replace(folder / HOLDER_NAME)

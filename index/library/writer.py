@@ -1,7 +1,8 @@
-"""What the one writer of a library may do; `Library.writer()` hands it out under the lock.
+"""What a writer of a library may do; `Library.writer()` and `Library.lease()` hand it out.
 
 Each change is one transaction: it is in the catalog whole or not at all, and readers find it with
-their next search.
+their next search. Another process may write between two of them: what was read in one may be gone
+in the next.
 
 Axes: S segments of one video, D dimensions.
 """
@@ -37,6 +38,7 @@ from index.catalog.writes import (
     touch,
 )
 from index.file_version import FileVersion
+from index.library.lock import lease
 from index.vectors.snapshot import build_vectors, remove_snapshots, write_snapshot
 
 if TYPE_CHECKING:
@@ -50,19 +52,23 @@ _NORM_TOLERANCE = 0.01
 
 
 class LibraryWriter:
-    """Changes a library; made by `Library.writer()`, and a ValueError after its block."""
+    """Changes a library; made by `Library`, and a ValueError after its block."""
 
-    def __init__(self, folder: Path, catalog: Catalog, settings: LibrarySettings) -> None:
+    def __init__(
+        self, folder: Path, catalog: Catalog, settings: LibrarySettings, *, holds_lease: bool
+    ) -> None:
         self._folder = folder
         self._catalog = catalog
         self._settings = settings
+        self._holds_lease = holds_lease
         self._ended = False
-        with catalog.read_transaction() as connection:
-            listed = [facts.generation for facts in published_snapshots(connection)]
-        remove_snapshots(folder, keep=listed)
+        if holds_lease:  # else another run may be writing one at this moment
+            with catalog.read_transaction() as connection:
+                listed = [facts.generation for facts in published_snapshots(connection)]
+            remove_snapshots(folder, keep=listed)
 
     def end(self) -> None:
-        """Refuse further changes: the lock is about to be given back."""
+        """Refuse further changes: the block ends, and a lease is about to be given back."""
         self._ended = True
 
     def find_unchanged(self, file: FileVersion) -> str | None:
@@ -169,8 +175,14 @@ class LibraryWriter:
         walk. Until then they find what is newer in their tails.
 
         Raises:
+            LibraryBusyError: this writer has no lease, and another run has it.
             LibraryError: the disk is full; searching works as before.
         """
+        self._require_open()
+        with contextlib.nullcontext() if self._holds_lease else lease(self._folder):
+            return self._publish()
+
+    def _publish(self) -> bool:
         with self._reading() as connection:
             generation = generation_of(connection)
             newest = next(iter(published_snapshots(connection)), None)
@@ -200,7 +212,7 @@ class LibraryWriter:
 
     def _require_open(self) -> None:
         if self._ended:
-            raise ValueError("this writer's block has ended and with it its lock: open another one")
+            raise ValueError("this writer's block has ended: open another one")
 
     def _check(self, segments: "Sequence[Segment]", embeddings_SD: Vectors) -> None:
         expected = (len(segments), self._settings.embed_dim)

@@ -1,5 +1,6 @@
 """The SQLite file: its schema, its transactions, its sentences when something is wrong."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from index.catalog.reads import count_all, fold_path
 from index.catalog.records import LibrarySettings, VideoRow
 from index.catalog.tables import SCHEMA_REVISION, CatalogTable, VideoRecord
 from index.catalog.writes import insert_library, put_failed
-from index.errors import LibraryCorruptError, LibraryError
+from index.errors import LibraryBusyError, LibraryCorruptError, LibraryError
 from index.video.facts import FACT_NAMES
 from tests.index.libraries import SETTINGS, file_version
 
@@ -129,6 +130,26 @@ def test_a_reader_sees_one_moment_however_long_it_reads(catalog: Catalog) -> Non
         after = generation_of(connection)
 
     assert before == after == 0
+
+
+def test_a_program_that_blocks_the_catalog_is_one_sentence(catalog: Catalog) -> None:
+    """Such as a shell of SQLite in which somebody forgot to commit."""
+
+    def wait_a_moment(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA busy_timeout=10")
+
+    catalog.engine.dispose()
+    event.listen(catalog.engine, "connect", wait_a_moment)
+    shell = sqlite3.connect(catalog.path, isolation_level=None)
+    shell.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(LibraryBusyError, match="written by another program"):  # noqa: SIM117
+        with catalog.write_transaction():
+            pass
+    with catalog.read_transaction() as connection:
+        assert generation_of(connection) == 0
+
+    shell.close()
 
 
 def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catalog) -> None:

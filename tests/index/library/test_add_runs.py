@@ -79,8 +79,8 @@ def test_another_model_is_refused_before_anything_is_read(library: Library, fold
     assert decoder.probed == []
 
 
-def test_a_second_writer_is_told_who_writes(library: Library, folder: Path) -> None:
-    with library.writer(), pytest.raises(LibraryBusyError, match=str(os.getpid())):
+def test_a_second_run_is_told_who_writes(library: Library, folder: Path) -> None:
+    with library.lease(), pytest.raises(LibraryBusyError, match=str(os.getpid())):
         add(library, folder)
 
 

@@ -16,13 +16,14 @@ from index.errors import (
     LibraryNotFoundError,
 )
 from index.library.library import Library
-from index.library.lock import writer_lock
+from index.library.lock import lease
 from index.library.writer import LibraryWriter
 from tests.index.libraries import (
     SETTINGS,
     axis,
     file_version,
     make_library,
+    paths,
     put,
 )
 
@@ -45,12 +46,12 @@ class TestOpening:
             assert library.status().videos == 2
             assert library.settings.model == "color"
 
-    def test_creating_does_not_wait_for_the_writer_of_a_library_that_exists(
+    def test_creating_does_not_wait_for_the_run_of_a_library_that_exists(
         self, tmp_path: Path
     ) -> None:
         make_library(tmp_path).close()
 
-        with writer_lock(tmp_path), Library.create(tmp_path, SETTINGS) as library:
+        with lease(tmp_path), Library.create(tmp_path, SETTINGS) as library:
             assert library.settings == SETTINGS
 
     @pytest.mark.parametrize(
@@ -100,14 +101,44 @@ class TestOpening:
         with pytest.raises(LibraryError, match="cannot make a library in"):
             Library.create(tmp_path / "file", SETTINGS)
 
-    def test_a_second_writer_is_told_to_wait(self, library: Library) -> None:
+    def test_a_second_run_is_told_to_wait(self, library: Library) -> None:
         with (
-            library.writer(),
+            library.lease(),
             Library.open(library.folder) as other,
             pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"),
-            other.writer(),
+            other.lease(),
         ):
             pass
+
+    def test_a_short_change_goes_in_beside_a_run(self, library: Library) -> None:
+        with library.lease() as run, Library.open(library.folder) as other:
+            first = put(run, "/a.mp4", [axis(0)])
+            with other.writer() as writer:
+                put(writer, "/b.mp4", [axis(1)])
+                writer.remove_video(first)
+            put(run, "/c.mp4", [axis(2)])
+            run.publish_snapshot()
+
+        assert [paths(library, i) for i in range(3)] == [[], ["/b.mp4"], ["/c.mp4"]]
+        assert library.verify() == []
+
+    def test_publishing_takes_the_lease(self, library: Library) -> None:
+        with library.lease(), Library.open(library.folder) as other, other.writer() as writer:
+            put(writer, "/a.mp4", [axis(0)])
+            with pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"):
+                writer.publish_snapshot()
+
+        with library.writer() as writer:
+            assert writer.publish_snapshot()
+
+    def test_a_short_writer_leaves_alone_what_a_run_is_writing(self, library: Library) -> None:
+        half_written = library.folder / "snapshots" / "9.partial"
+        with library.lease():
+            half_written.mkdir(parents=True)
+            with library.writer() as writer:
+                put(writer, "/a.mp4", [axis(0)])
+
+            assert half_written.is_dir()
 
     @pytest.mark.parametrize(
         "use",

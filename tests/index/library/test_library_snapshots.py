@@ -54,11 +54,11 @@ class TestSnapshots:
         assert names == ["3", "4"]
         assert library.verify() == []
 
-    def test_the_next_writer_clears_what_a_killed_one_left(self, library: Library) -> None:
+    def test_the_next_run_clears_what_a_killed_one_left(self, library: Library) -> None:
         (library.folder / "snapshots" / "9.partial").mkdir(parents=True)
         (library.folder / "snapshots" / "8").mkdir()
 
-        with library.writer():
+        with library.lease():
             pass
 
         assert list((library.folder / "snapshots").iterdir()) == []

@@ -80,7 +80,7 @@ class TestVerifying:
         run_sql(full, "DELETE FROM snapshots")
 
         assert full.verify() == []
-        with full.writer():
+        with full.lease():
             pass
         assert list((full.folder / "snapshots").iterdir()) == []
 

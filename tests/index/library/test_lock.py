@@ -1,4 +1,4 @@
-"""One writer at a time, whoever dies."""
+"""One long run at a time, whoever dies."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from index.errors import LibraryBusyError, LibraryError
-from index.library.lock import HOLDER_NAME, read_holder, writer_lock
+from index.library.lock import HOLDER_NAME, lease, read_holder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from index.library.lock import writer_lock
-with writer_lock(Path(sys.argv[1])):
+from index.library.lock import lease
+with lease(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -55,8 +55,8 @@ def holder(tmp_path: Path) -> Iterator[Process]:
     process.kill()
 
 
-def test_a_second_writer_is_told_who_holds_the_library(tmp_path: Path, holder: Process) -> None:
-    with pytest.raises(LibraryBusyError) as caught, writer_lock(tmp_path):
+def test_a_second_run_is_told_who_holds_the_library(tmp_path: Path, holder: Process) -> None:
+    with pytest.raises(LibraryBusyError) as caught, lease(tmp_path):
         pass
 
     assert caught.value.holder is not None
@@ -67,7 +67,7 @@ def test_a_second_writer_is_told_who_holds_the_library(tmp_path: Path, holder: P
 def test_killing_the_holder_frees_the_library(tmp_path: Path, holder: Process) -> None:
     holder.kill()
 
-    with writer_lock(tmp_path):
+    with lease(tmp_path):
         now = read_holder(tmp_path)
 
     assert now is not None
@@ -75,29 +75,29 @@ def test_killing_the_holder_frees_the_library(tmp_path: Path, holder: Process) -
     assert read_holder(tmp_path) is None
 
 
-def test_the_lock_is_given_back_when_the_note_cannot_be_removed(tmp_path: Path) -> None:
+def test_the_lease_is_given_back_when_the_note_cannot_be_removed(tmp_path: Path) -> None:
     """As in a folder that was made read-only meanwhile; a folder in its place refuses root too."""
-    with writer_lock(tmp_path):
+    with lease(tmp_path):
         (tmp_path / HOLDER_NAME).unlink()
         (tmp_path / HOLDER_NAME).mkdir()
 
-    with writer_lock(tmp_path):
+    with lease(tmp_path):
         pass
 
 
-def test_a_writer_waits_for_the_one_before(tmp_path: Path) -> None:
+def test_a_run_waits_for_the_one_before(tmp_path: Path) -> None:
     process = Process(tmp_path, 0.5)
     began = time.monotonic()
 
-    with writer_lock(tmp_path, wait_seconds=30):
+    with lease(tmp_path, wait_seconds=30):
         waited = time.monotonic() - began
 
     assert waited < 25
     process.wait()
 
 
-def test_two_writers_of_one_process_exclude_each_other(tmp_path: Path) -> None:
-    with writer_lock(tmp_path), pytest.raises(LibraryBusyError), writer_lock(tmp_path):
+def test_two_runs_of_one_process_exclude_each_other(tmp_path: Path) -> None:
+    with lease(tmp_path), pytest.raises(LibraryBusyError), lease(tmp_path):
         pass
 
 
@@ -105,7 +105,7 @@ def test_two_writers_of_one_process_exclude_each_other(tmp_path: Path) -> None:
 def test_an_unreadable_note_names_nobody(tmp_path: Path, holder: Process, note: str) -> None:
     (tmp_path / HOLDER_NAME).write_text(note)
 
-    with pytest.raises(LibraryBusyError, match="another process") as caught, writer_lock(tmp_path):
+    with pytest.raises(LibraryBusyError, match="another process") as caught, lease(tmp_path):
         pass
 
     assert caught.value.holder is None
@@ -115,5 +115,5 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> No
     occupied = tmp_path / "file"
     occupied.touch()
 
-    with pytest.raises(LibraryError, match="cannot write to the library"), writer_lock(occupied):
+    with pytest.raises(LibraryError, match="cannot write to the library"), lease(occupied):
         pass
