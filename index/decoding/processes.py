@@ -5,11 +5,15 @@ thread of its own, for the same Ctrl-C, and is stopped within seconds.
 """
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import spawn
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.popen_spawn_posix import Popen
+from multiprocessing.process import BaseProcess
+from types import FunctionType, SimpleNamespace
+from typing import Any
 
 from pebble import ProcessPool
 from pebble.pool.base_pool import PoolStatus
@@ -18,14 +22,41 @@ _RETIRE_SECONDS = 5.0
 """Longest wait for pebble's threads, which are daemons; its workers are killed before that."""
 
 
+def _data_without_main(name: str) -> dict[str, Any]:
+    data = spawn.get_preparation_data(name)
+    return {key: value for key, value in data.items() if not key.startswith("init_main_")}
+
+
+_launch_of_all: FunctionType = vars(Popen)["_launch"]
+
+
+class _CleanPopen(Popen):
+    """Launches a child that is told of no main module.
+
+    `Popen._launch` asks its global `spawn` what a child shall prepare. Ours is the same code, with
+    another `spawn` to ask: hiding the main module's names for a moment, the usual way, would hide
+    them from the program's other threads too.
+    """
+
+    _launch = FunctionType(
+        _launch_of_all.__code__,
+        _launch_of_all.__globals__
+        | {"spawn": SimpleNamespace(**vars(spawn) | {"get_preparation_data": _data_without_main})},
+    )
+
+
 class _CleanSpawnProcess(SpawnProcess):
     """A spawned process that does not run the parent's main module again.
 
     That module may import torch, or start a pool of its own, and no task of ours lives in it.
     """
 
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Popen:  # noqa: N802 - multiprocessing calls it so
+        return _CleanPopen(process_obj)
+
     def start(self) -> None:
-        with _start_lock, _nameless_main(), _ctrl_c_held_back():
+        with _ctrl_c_held_back():
             super().start()
 
 
@@ -33,10 +64,6 @@ class CleanSpawnContext(SpawnContext):
     """What pebble makes its workers by."""
 
     Process = _CleanSpawnProcess
-
-
-_start_lock = threading.Lock()
-_MAIN_NAMES = ("__spec__", "__file__")
 
 
 @contextmanager
@@ -48,20 +75,6 @@ def _ctrl_c_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _nameless_main() -> Iterator[None]:
-    # multiprocessing.spawn.get_preparation_data reads these two to find the main module.
-    main = sys.modules["__main__"]
-    names = vars(main)
-    hidden: dict[str, object] = {name: names[name] for name in _MAIN_NAMES if name in names}
-    try:
-        main.__spec__ = None
-        names.pop("__file__", None)
-        yield
-    finally:
-        names.update(hidden)
 
 
 def start_workers(pool: ProcessPool) -> None:

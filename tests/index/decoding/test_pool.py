@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, wait
+from multiprocessing import spawn
 from pathlib import Path
 from types import FrameType
 
@@ -73,6 +74,26 @@ def test_ctrl_c_cannot_land_in_the_middle_of_starting_workers(grey_video: Path) 
 
     assert len(starts) == 1
     assert starts[0] is not threading.main_thread()
+
+
+def test_the_program_that_starts_workers_keeps_its_name_meanwhile() -> None:
+    """Any thread of it may ask for `__main__.__file__`, as warnings and other pools do."""
+    main = sys.modules["__main__"]
+    names = {name: getattr(main, name, None) for name in ("__file__", "__spec__")}
+    seen: list[dict[str, object]] = []
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is spawn.get_command_line.__code__:
+            seen.append({name: getattr(main, name, None) for name in names})
+
+    threading.setprofile(look)
+    try:
+        with DecodePool(num_workers=1) as pool:
+            pool.submit(hostile.answer, FILE, 1).result(timeout=20)
+    finally:
+        threading.setprofile(None)
+
+    assert seen == [names]
 
 
 def test_results_are_those_of_the_plain_functions(pool: DecodePool, grey_video: Path) -> None:
