@@ -108,9 +108,9 @@ class DecodePool:
         """`index.video.file.probe` in a worker."""
         return self.submit(probe, Path(path), Path(path))
 
-    def hash_and_probe(self, path: Path | str) -> Future[HashedFacts]:
-        """SHA-256 of the file's content, and its facts, in one visit of a worker."""
-        return self.submit(hash_and_probe, Path(path), Path(path))
+    def hash_and_probe(self, path: Path | str, *, gap_seconds: float) -> Future[HashedFacts]:
+        """SHA-256 of the file's content, its facts, and its gaps longer than that, in one visit."""
+        return self.submit(hash_and_probe, Path(path), Path(path), gap_seconds=gap_seconds)
 
     def read_frames(
         self, path: Path | str, seconds: Sequence[float], spec: ClipSpec

@@ -1,5 +1,7 @@
 """What runs inside a decoder process: its limits, its tasks, its errors in our family.
 
+Axes: G gaps.
+
 Only numpy, PyAV, Pillow and light modules of ours are imported here, never torch: a worker starts
 in a fraction of a second and stays small.
 """
@@ -18,11 +20,12 @@ from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cpd_model.encoder import Frames
 from index.errors import VideoError, VideoMemoryError
 from index.video.facts import VideoFacts
-from index.video.file import probe
+from index.video.file import long_gaps, probe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +41,9 @@ class HashedFacts(NamedTuple):
     """SHA-256 of the file's bytes, 64 hex digits."""
 
     facts: VideoFacts
+
+    gaps_G2: NDArray[np.float64]
+    """Where no new frame appears for long; see `index.video.file.long_gaps`."""
 
 
 class FramesFile(NamedTuple):
@@ -79,17 +85,18 @@ def run_task(function: Callable[P, R], path: Path, /, *args: P.args, **kwargs: P
         raise VideoError(path, f"{type(error).__name__}: {error}") from None
 
 
-def hash_and_probe(path: Path) -> HashedFacts:
-    """SHA-256 of a file's content and the facts of the video in it, in one visit.
+def hash_and_probe(path: Path, *, gap_seconds: float) -> HashedFacts:
+    """SHA-256 of a file's content, the facts of the video in it and its gaps, in one visit.
 
     Raises:
         NotAVideoError: its content is no video.
         VideoError: it cannot be read.
     """
     facts = probe(path)
+    gaps_G2 = long_gaps(path, gap_seconds=gap_seconds)
     try:
         with path.open("rb") as file:
-            return HashedFacts(hashlib.file_digest(file, "sha256").hexdigest(), facts)
+            return HashedFacts(hashlib.file_digest(file, "sha256").hexdigest(), facts, gaps_G2)
     except OSError as error:
         raise VideoError(path, (error.strerror or str(error)).lower()) from error
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cpd_model.encoder import ClipSpec, Encoder, FrameEncoder, Frames, Vectors
 from index.errors import NoFrameError, NotAVideoError, VideoError
@@ -49,8 +50,8 @@ class Decoder(Protocol):
         """Videos that are decoded at the same time."""
         ...
 
-    def hash_and_probe(self, path: Path) -> "Future[HashedFacts]":
-        """SHA-256 of the file's content, in hex, and its facts."""
+    def hash_and_probe(self, path: Path, *, gap_seconds: float) -> "Future[HashedFacts]":
+        """SHA-256 of the file's content, in hex, its facts, and its gaps longer than that."""
         ...
 
     def read_frames(self, path: Path, seconds: Sequence[float], spec: ClipSpec) -> Future[Frames]:
@@ -212,7 +213,7 @@ class Pipeline:
             self._ready.append(FailedEmbedding(path, reason, None, is_video=True, is_final=False))
             return True
         self._open[video] = None
-        future = self._decoder.hash_and_probe(path)
+        future = self._decoder.hash_and_probe(path, gap_seconds=self._windows.window_seconds)
         self._running.add(future)
         future.add_done_callback(lambda future: self._done.put(_Probed(video, future)))
         return True
@@ -225,7 +226,7 @@ class Pipeline:
             return
         video, future = event
         try:
-            content_hash, video.facts = future.result()
+            content_hash, video.facts, gaps_G2 = future.result()
         except VideoError as error:
             self._fail(video, error.reason, error=error)
             return
@@ -236,7 +237,7 @@ class Pipeline:
         if self._known(video.file.path, content_hash):
             self._finish(video)
         else:
-            self._plan(video, video.facts)
+            self._plan(video, video.facts, gaps_G2)
 
     def _settle_decoded(self, event: _Decoded) -> None:
         video, task, future = event
@@ -253,7 +254,7 @@ class Pipeline:
         video.decodable = True
         self._queue.put(video, task, frames_NHWC)
 
-    def _plan(self, video: _Video, facts: "VideoFacts") -> None:
+    def _plan(self, video: _Video, facts: "VideoFacts", gaps_G2: NDArray[np.float64]) -> None:
         spec = self._encoder.clip_spec
         plan = plan_sampling(
             facts.duration_seconds,
@@ -261,6 +262,7 @@ class Pipeline:
             hop_seconds=self._windows.hop_seconds,
             num_frames=spec.num_frames,
             span_seconds=spec.span_seconds,
+            gaps_G2=gaps_G2,
         )
         max_frames = max(1, self._bounds.task_bytes // self._frame_bytes)
         max_seconds = _TASK_PIXELS / max(1.0, facts.width * facts.height * facts.fps)

@@ -1,6 +1,6 @@
 """Cuts a video's time into segments and chooses the frames that stand for each: arithmetic only.
 
-Axes: N different times, S segments, T frames of a clip.
+Axes: N different times, S segments, T frames of a clip, G gaps, K windows that a cut may have.
 
     window 4, hop 2, T = 4    0   1   2   3   4   5   6   7   8   9  9.5
     segment 0                 [ x   x   x   x )
@@ -8,20 +8,36 @@ Axes: N different times, S segments, T frames of a clip.
     segment 2                                 [ x   x   x   x )
     segment 3                                         [ x   x   x )       the rest; a time repeats
 
+    slides              0                   1                   2             one every ten seconds
+    time                0   2   4   6   8  10  12  14  16  18  20  22  24
+    segments            [ ..0.. )       [ ..1.. )           [ ..3.. )
+                                            [ ..2.. )           [ ..4.. )
+
+What stands still for longer than a window is searched where it appears: a window in which no frame
+begins shows nothing that the last one before it did not show, and is left out. So the segments of a
+video are bounded by its frames, whatever its timestamps claim: each frame lies in as many windows
+as a window has hops, and one segment more may hold the rest.
+
 Ranges are half-open. Neighbours whose times coincide share them, so their frames are decoded (and,
 by an encoder that looks at each frame alone, encoded) once.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.segments import Segment
 
+NO_GAPS: NDArray[np.float64] = np.empty((0, 2))
+"""Of a video in which frames follow each other."""
+
 _TICKS_PER_SECOND = 1_000_000
 """Times are told apart to a microsecond, so that rounding does not part what coincides."""
+
+_HAIR = 1e-9
+"""Of a hop: how far a time may be off a border of the grid and still stand on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +45,7 @@ class SamplingPlan:
     """Which stretches of a video are looked at, and at which times."""
 
     segments: list[Segment]
-    """In order of time; together they cover [0, duration)."""
+    """In order of time; together they cover [0, duration) but for the insides of gaps."""
 
     times_N: NDArray[np.float64]
     """Seconds, increasing, inside the video: each needed frame once."""
@@ -45,6 +61,7 @@ def plan_sampling(
     hop_seconds: float = 2.0,
     num_frames: int,
     span_seconds: float | None = None,
+    gaps_G2: NDArray[np.float64] = NO_GAPS,
 ) -> SamplingPlan:
     """Segments of `window_seconds`, one every `hop_seconds`, with `num_frames` times in each.
 
@@ -60,6 +77,8 @@ def plan_sampling(
         hop_seconds: at most `window_seconds`, so that no moment is left out.
         span_seconds: time that the frames of one clip cover; None, or more than the window,
             spreads them over the whole window.
+        gaps_G2: where no frame begins for longer than the window: from the time of one frame to
+            that of the next, or to the end; in seconds, in order.
 
     Raises:
         ValueError: a length is not positive and finite, or the hop exceeds the window.
@@ -76,9 +95,8 @@ def plan_sampling(
         _require_positive(span=span_seconds)
         if span_seconds >= window_seconds:
             span_seconds = None
-    segments = _cut(
-        duration_seconds, window_seconds, hop_seconds, tiny=window_seconds / num_frames / 2
-    )
+    tiny = window_seconds / num_frames / 2
+    segments = _cut(duration_seconds, window_seconds, hop_seconds, tiny=tiny, gaps_G2=gaps_G2)
     times_ST = _times_of(segments, duration_seconds, window_seconds, num_frames, span_seconds)
     ticks, index = np.unique(np.rint(times_ST * _TICKS_PER_SECOND), return_inverse=True)
     return SamplingPlan(
@@ -86,17 +104,37 @@ def plan_sampling(
     )
 
 
-def _cut(duration: float, window: float, hop: float, *, tiny: float) -> list[Segment]:
+def _cut(
+    duration: float, window: float, hop: float, *, tiny: float, gaps_G2: NDArray[np.float64]
+) -> list[Segment]:
     if duration <= window:
         return [Segment(0.0, duration)]
     # A duration that is a whole number of hops may come out a hair short of it.
-    num_whole = math.floor((duration - window) / hop + 1e-9) + 1
-    segments = [Segment(k * hop, min(k * hop + window, duration)) for k in range(num_whole)]
-    if duration - segments[-1].stop_seconds > tiny:
-        segments.append(Segment(num_whole * hop, duration))
-    else:
-        segments[-1] = replace(segments[-1], stop_seconds=duration)
-    return segments
+    last = math.floor((duration - window) / hop + _HAIR)
+    if duration - (last * hop + window) > tiny:
+        last += 1  # the rest
+    places_K = _places_with_a_frame(last + 1, duration, window, hop, gaps_G2)
+    return [
+        Segment(place * hop, duration if place == last else min(place * hop + window, duration))
+        for place in places_K.tolist()
+    ]
+
+
+def _places_with_a_frame(
+    count: int, duration: float, window: float, hop: float, gaps_G2: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Which of `count` windows, one every hop, do not lie inside a gap; the last ends the video."""
+    starts_G, stops_G = gaps_G2.T
+    first_G = np.floor(starts_G / hop + _HAIR).astype(np.intp) + 1
+    after_G = np.floor((stops_G - window) / hop + _HAIR).astype(np.intp) + 1
+    after_G = np.where(stops_G < duration, np.minimum(after_G, count - 1), count)
+    kept = []
+    place = 0
+    for first, after in zip(first_G.tolist(), after_G.tolist(), strict=True):
+        if first < after:
+            kept.append(np.arange(place, first))
+            place = after
+    return np.concatenate([*kept, np.arange(place, count)])
 
 
 def _times_of(

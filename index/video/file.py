@@ -1,6 +1,6 @@
 """Video files as the rest of the program sees them: facts, frames at given times, thumbnails.
 
-Axes: N frames, H height, W width, C channels (3, RGB).
+Axes: N frames, G gaps, H height, W width, C channels (3, RGB).
 
 Time is seconds from the first displayed frame, by timestamps; sizes are those of the displayed
 picture, after sample aspect ratio and rotation. What a container says about its length is not used.
@@ -70,6 +70,18 @@ def probe(path: Path | str) -> VideoFacts:
         num_frames=len(scan.order_D),
         has_audio=scan.facts.has_audio,
     )
+
+
+def long_gaps(path: Path | str, *, gap_seconds: float) -> NDArray[np.float64]:
+    """Where a video shows no new frame for longer than this; from the scan that `probe` made.
+
+    Returns:
+        (G, 2) in order: the time of a frame, and that of the next one or the end, in seconds.
+
+    Raises:
+        NotAVideoError, VideoError: as `probe`.
+    """
+    return scan_of(Path(path)).gaps(longer_than_seconds=gap_seconds)
 
 
 def read_frames(path: Path | str, seconds: Sequence[float], spec: ClipSpec) -> Frames:

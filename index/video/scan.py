@@ -1,7 +1,7 @@
 """One cheap pass over a video file: when each frame is shown and where decoding may start.
 
 Axes: P packets in the order of decoding, D displayed frames in the order of display, K places
-where decoding may start.
+where decoding may start, G gaps.
 
 The pass reads packets and decodes the first frame alone (rotation and true size are known only
 then). Counts, durations and indexes of the container are never used. Where packets do not tell
@@ -44,7 +44,11 @@ _BACK_SECONDS = 1.0
 _DEFAULT_FRAME_SECONDS = 0.04
 
 _LONGEST_SECONDS = 31 * 86400
-"""Timestamps that span more are taken for damage; a plan for them would fill the memory."""
+"""Timestamps that span more are taken for damage."""
+
+_LONGEST_GAP_SECONDS = 86400
+"""A frame that stands for longer is taken for damage: a camera that waits for movement may sleep
+over night, no film stands still for days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +137,21 @@ class Scan:
         """Average frames a second."""
         return len(self.order_D) / self.duration_seconds
 
+    @property
+    def shown_seconds(self) -> NDArray[np.float64]:
+        """When each frame is shown, from the first one on; (D,)."""
+        ticks_D = self.times_P[self.order_D] - self.start_ticks
+        return np.multiply(ticks_D, float(self.facts.time_base), dtype=np.float64)
+
+    def gaps(self, *, longer_than_seconds: float) -> NDArray[np.float64]:
+        """Where one frame stands for longer: its time and that of the next, or the end; (G, 2)."""
+        borders = np.append(self.shown_seconds, self.duration_seconds)
+        long_G = np.flatnonzero(np.diff(borders) > longer_than_seconds)
+        return np.stack([borders[long_G], borders[long_G + 1]], axis=1)
+
     def nearest(self, seconds_N: NDArray[np.float64]) -> NDArray[np.intp]:
         """The packets whose frames are shown nearest to these times; the earlier one of a tie."""
-        times_D = (self.times_P[self.order_D] - self.start_ticks) * float(self.facts.time_base)
+        times_D = self.shown_seconds
         after = np.clip(np.searchsorted(times_D, seconds_N), 1, max(1, len(times_D) - 1))
         before = after - 1
         after = np.minimum(after, len(times_D) - 1)
@@ -260,10 +276,20 @@ def _scan_of(facts: SourceFacts, packets: _Packets) -> Scan:
         one_frame_a_packet=table.one_frame_a_packet,
         can_seek=bool((dts_P == raw_dts_P).all()),
     )
-    if scan.duration_seconds > _LONGEST_SECONDS:
-        days = scan.duration_seconds / 86400
-        raise VideoError(facts.path, f"its timestamps span {days:.0f} days; they must be damaged")
+    _refuse_damaged_times(scan)
     return scan
+
+
+def _refuse_damaged_times(scan: Scan) -> None:
+    path, days = scan.facts.path, scan.duration_seconds / 86400
+    for start, stop in scan.gaps(longer_than_seconds=_LONGEST_GAP_SECONDS)[:1]:
+        raise VideoError(
+            path,
+            f"its timestamps must be damaged: the frame at {start:.1f} s would stand for "
+            f"{(stop - start) / 86400:.1f} days, and at most one day is believed",
+        )
+    if scan.duration_seconds > _LONGEST_SECONDS:
+        raise VideoError(path, f"its timestamps span {days:.0f} days; they must be damaged")
 
 
 class _Table(NamedTuple):

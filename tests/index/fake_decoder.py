@@ -56,6 +56,7 @@ class FakeDecoder:
         bad_reads: files whose frames cannot be read, from this time on.
         refused: what is raised where a file of this name is probed.
         hung: files whose frames never come. They are probed at once, so that they hang early.
+        gaps: where no frame appears for long, by file name: (start, stop) in seconds.
         num_held: answers that wait at least until so many do, so that orders mix.
     """
 
@@ -66,6 +67,7 @@ class FakeDecoder:
         bad_reads: dict[str, float] | None = None,
         refused: dict[str, type[VideoError]] | None = None,
         hung: frozenset[str] = frozenset(),
+        gaps: dict[str, list[tuple[float, float]]] | None = None,
         num_workers: int = 2,
         seed: int = 0,
         num_held: int = 3,
@@ -76,6 +78,7 @@ class FakeDecoder:
         self._bad_reads = bad_reads or {}
         self._refused = refused or {}
         self._hung = hung
+        self._gaps = gaps or {}
         self._random = random.Random(seed)
         self._num_held = num_held
         self._on_read = on_read or (lambda path, count: None)
@@ -101,7 +104,7 @@ class FakeDecoder:
             self._changed.notify()
         self._thread.join()
 
-    def hash_and_probe(self, path: Path) -> Future[HashedFacts]:
+    def hash_and_probe(self, path: Path, *, gap_seconds: float) -> Future[HashedFacts]:
         self.probed.append(path)
 
         def answer() -> HashedFacts:
@@ -110,7 +113,9 @@ class FakeDecoder:
             if path.name not in self._durations:
                 raise VideoError(path, "no frame in it")
             content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
-            return HashedFacts(content_hash, facts_of(self._durations[path.name]))
+            gaps = [gap for gap in self._gaps.get(path.name, []) if gap[1] - gap[0] > gap_seconds]
+            gaps_G2 = np.array(gaps, dtype=np.float64).reshape(-1, 2)
+            return HashedFacts(content_hash, facts_of(self._durations[path.name]), gaps_G2)
 
         if path.name in self._hung:
             probed: Future[HashedFacts] = Future()

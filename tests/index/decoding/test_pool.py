@@ -67,7 +67,7 @@ def test_ctrl_c_cannot_land_in_the_middle_of_starting_workers(grey_video: Path) 
     sys.setprofile(note)
     try:
         with DecodePool(num_workers=1) as pool:
-            pool.hash_and_probe(grey_video).result()
+            pool.hash_and_probe(grey_video, gap_seconds=4.0).result()
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
@@ -98,7 +98,7 @@ def test_the_program_that_starts_workers_keeps_its_name_meanwhile() -> None:
 
 def test_results_are_those_of_the_plain_functions(pool: DecodePool, grey_video: Path) -> None:
     frames = pool.read_frames(grey_video, [0.5, 0.1], SPEC)
-    hashed = pool.hash_and_probe(grey_video)
+    hashed = pool.hash_and_probe(grey_video, gap_seconds=4.0)
     jpeg = pool.read_jpeg(grey_video, 0.5, max_side=32)
     preview = pool.read_preview(grey_video, 0.0, 1.0)
 
@@ -109,7 +109,7 @@ def test_results_are_those_of_the_plain_functions(pool: DecodePool, grey_video: 
 
 
 def test_the_hash_is_sha256_of_the_content(pool: DecodePool, grey_video: Path) -> None:
-    content_hash = pool.hash_and_probe(grey_video).result().content_hash
+    content_hash = pool.hash_and_probe(grey_video, gap_seconds=4.0).result().content_hash
 
     assert content_hash == hashlib.sha256(grey_video.read_bytes()).hexdigest()
 

@@ -261,6 +261,19 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(files: list[Path]) ->
     assert not failed.is_final
 
 
+def test_windows_inside_a_gap_cost_nothing(files: list[Path]) -> None:
+    """One damaged timestamp used to make a window for every two seconds of a day."""
+    durations = {"a": 80_000.0}
+    decoder = FakeDecoder(durations, gaps={"a": [(3.0, 50_000.0), (50_000.0, 80_000.0)]})
+
+    outcomes = run(files[:1], ColorEncoder(), decoder)
+
+    video = outcomes["a"]
+    assert isinstance(video, EmbeddedVideo)
+    starts = [segment.start_seconds for segment in video.segments]
+    assert starts == [0, 2, 49_998, 50_000]
+
+
 def test_known_content_is_not_decoded(files: list[Path]) -> None:
     tasks: list[str] = []
     decoder = FakeDecoder(DURATIONS, on_read=lambda path, count: tasks.append(path.name))

@@ -1,11 +1,13 @@
 """Time arithmetic: every moment is covered, every time lies inside, neighbours share."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from index.ingest.sampling import SamplingPlan, plan_sampling
 from index.segments import Segment
@@ -101,6 +103,96 @@ def test_decimal_windows_share_times_despite_binary_fractions(window: float, hop
     plan = plan_sampling(60 * window, window_seconds=window, hop_seconds=hop, num_frames=3)
 
     assert len(plan.times_N) == 3 * 60
+
+
+def gaps_of(times: list[float], duration: float, *, window: float) -> NDArray[np.float64]:
+    """What a scan hands the plan: stretches longer than the window without a new frame."""
+    pairs = itertools.pairwise([*times, duration])
+    return np.array([pair for pair in pairs if pair[1] - pair[0] > window]).reshape(-1, 2)
+
+
+@given(
+    steps=st.lists(st.floats(0.01, 1) | st.floats(1, 5000), max_size=12),
+    tail=st.floats(0.01, 50_000),
+    window=windows,
+    hop_share=hop_shares,
+)
+def test_the_segments_of_a_video_are_bounded_by_its_frames(
+    steps: list[float], tail: float, window: float, hop_share: float
+) -> None:
+    """Whatever its timestamps claim: each frame lies in so many windows, and one rest is left."""
+    times = list(itertools.accumulate(steps, initial=0.0))
+    duration, hop = times[-1] + tail, window * hop_share
+
+    plan = plan_sampling(
+        duration,
+        window_seconds=window,
+        hop_seconds=hop,
+        num_frames=4,
+        gaps_G2=gaps_of(times, duration, window=window),
+    )
+
+    windows_of_a_frame = math.ceil(window / hop + 1e-6) + 1
+    assert 1 <= len(plan.segments) <= windows_of_a_frame * len(times) + 1
+
+
+@given(
+    steps=st.lists(st.floats(0.01, 1) | st.floats(1, 500), max_size=12),
+    tail=st.floats(0.01, 500),
+    window=windows,
+    hop_share=hop_shares,
+)
+def test_the_windows_that_a_gap_leaves_out_are_those_without_a_frame(
+    steps: list[float], tail: float, window: float, hop_share: float
+) -> None:
+    """The slow twin: all windows of the video, each asked for a frame that begins in it."""
+    times = list(itertools.accumulate(steps, initial=0.0))
+    duration, hop = times[-1] + tail, window * hop_share
+    options = {"window_seconds": window, "hop_seconds": hop}
+
+    gaps_G2 = gaps_of(times, duration, window=window)
+    plan = plan_sampling(duration, num_frames=4, gaps_G2=gaps_G2, **options)
+
+    every = plan_sampling(duration, num_frames=4, **options).segments
+    kept = set(plan.segments)
+    assert kept <= set(every)
+    hair = 1e-6 * max(1.0, duration)
+    for segment in every:
+        start, stop = segment.start_seconds, segment.stop_seconds
+        if any(start + hair < time < stop - hair for time in times):
+            assert segment in kept
+        elif not any(start - hair < time < stop + hair for time in times):
+            whole = stop - start >= window - hair
+            assert segment not in kept or (not whole and tail <= window + hair)
+
+
+def test_a_slide_show_is_searched_where_each_slide_appears() -> None:
+    slides = [0.0, 10.0, 20.0]
+
+    plan = plan_sampling(30.0, num_frames=4, gaps_G2=gaps_of(slides, 30.0, window=4.0))
+
+    assert plan.segments == [
+        Segment(0, 4),
+        Segment(8, 12),
+        Segment(10, 14),
+        Segment(18, 22),
+        Segment(20, 24),
+    ]
+    assert plan.times_N[plan.frame_index_ST[1]].tolist() == [8.5, 9.5, 10.5, 11.5]
+
+
+def test_slides_that_change_within_a_window_are_covered_without_a_hole() -> None:
+    slides = [0.0, 4.0, 8.0, 12.0]
+
+    plan = plan_sampling(16.0, num_frames=4, gaps_G2=gaps_of(slides, 16.0, window=4.0))
+
+    assert plan.segments == plan_sampling(16.0, num_frames=4).segments
+
+
+def test_one_frame_that_claims_a_day_is_one_segment() -> None:
+    plan = plan_sampling(86_400.0, num_frames=4, gaps_G2=np.array([[0.0, 86_400.0]]))
+
+    assert plan.segments == [Segment(0, 4)]
 
 
 def test_windows_of_four_seconds_every_two_share_half_their_frames() -> None:

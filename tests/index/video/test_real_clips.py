@@ -1,4 +1,7 @@
-"""All real clips beside the project: each is read exactly as when it is decoded in full."""
+"""All real clips beside the project: each is read exactly as when it is decoded in full.
+
+And each is cut into windows as if it had no timestamps to mistrust.
+"""
 
 import csv
 import zlib
@@ -8,11 +11,12 @@ import numpy as np
 import pytest
 
 from cpd_model.encoder import ClipSpec
-from index.video.file import probe, read_frames
+from index.video.file import long_gaps, probe, read_frames
 from tests.index.videos import decode_everything
 
 SPEC = ClipSpec(num_frames=4, frame_size=32, resize="crop", short_side=36)
 NUM_PARTS = 8
+SHORT_WINDOW_SECONDS = 0.5
 FULLY_DECODED_BYTES = 400_000
 """Larger clips are probed and read, but not decoded in full again."""
 
@@ -35,6 +39,19 @@ def test_real_clips_are_read_as_when_decoded_in_full(shared_data: Path, part: in
             wrong.append(clip.name)
 
     assert wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(NUM_PARTS))
+def test_no_real_clip_loses_a_window_to_a_gap(shared_data: Path, part: int) -> None:
+    """None of them stands still for longer than a short window, so that all windows stay."""
+    gappy = [
+        clip.name
+        for clip in _clips(shared_data, part)
+        if len(long_gaps(clip, gap_seconds=SHORT_WINDOW_SECONDS))
+    ]
+
+    assert gappy == []
 
 
 def _equals_twin(clip: Path, seconds: list[float], frames: np.ndarray) -> bool:
