@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from cpd_model.errors import InputError
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord
 from index.errors import LibraryBusyError, LibraryCorruptError, LibraryError
@@ -169,17 +170,27 @@ class Catalog:
             command.upgrade(_alembic_config(connection), "head")
 
     def read_library(self, connection: Connection) -> LibraryFacts | None:
-        """Settings and generation; None when the library's creation was interrupted."""
+        """Settings and generation; None when the library's creation was interrupted.
+
+        Raises:
+            LibraryCorruptError: damage left settings that no library can have.
+        """
         row = connection.execute(select(LibraryRecord.__table__)).one_or_none()
         if row is None:
             return None
-        settings = LibrarySettings(
-            model=row.model,
-            fingerprint=row.fingerprint,
-            embed_dim=row.embed_dim,
-            window_seconds=row.window_seconds,
-            hop_seconds=row.hop_seconds,
-        )
+        try:
+            settings = LibrarySettings(
+                model=row.model,
+                fingerprint=row.fingerprint,
+                embed_dim=row.embed_dim,
+                window_seconds=row.window_seconds,
+                hop_seconds=row.hop_seconds,
+            )
+        except (InputError, ValueError, TypeError) as error:
+            raise LibraryCorruptError(
+                f"the settings of the library in {self.path.parent} cannot be: {error}; "
+                "its catalog is damaged, take it from a backup or index the files anew"
+            ) from error
         stand = Stand(row.library_id, row.generation, row.epoch)
         return LibraryFacts(settings, stand, row.tombstones_since)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from index.file_version import FileVersion
-from index.segments import Segment
+from index.segments import Segment, Windows
 from index.video.facts import VideoFacts
 
 
@@ -34,9 +34,9 @@ class LibrarySettings:
     def __post_init__(self) -> None:
         if not self.fingerprint:
             raise ValueError("fingerprint must not be empty")
-        for name in ("embed_dim", "window_seconds", "hop_seconds"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not self.embed_dim > 0:
+            raise ValueError(f"embed_dim must be positive, got {self.embed_dim}")
+        Windows(self.window_seconds, self.hop_seconds)  # refuses what cannot be
 
 
 @dataclass(frozen=True, kw_only=True)

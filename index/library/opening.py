@@ -5,18 +5,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from cpd_model.encoder import Encoder
-from cpd_model.errors import InputError
 from index.catalog.records import LibrarySettings
 from index.errors import IndexMismatchError, LibraryNotFoundError
 from index.library.library import Library
-from index.segments import Windows
+from index.segments import SHORTEST_SECONDS, Windows
 
 WINDOW_SECONDS = 4.0
 """Of a new library, where nobody says otherwise; the hop is half the window."""
-
-SHORTEST_SECONDS = 0.1
-"""Of a window and a hop: a video of an hour has 36,000 of them then, and not so many that its
-times alone fill the memory."""
 
 LoadEncoder: TypeAlias = Callable[[str | None, str], Encoder]
 """From a model's name (None for the default) and a device to the model."""
@@ -35,21 +30,8 @@ def choose_windows(window_seconds: float | None, hop_seconds: float | None) -> W
     Raises:
         InputError: a number that is not positive or too small, or a hop that would leave gaps.
     """
-    for name, value in (("window", window_seconds), ("hop", hop_seconds)):
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"the {name} must be a positive number of seconds, got {value:g}")
-        if value is not None and value < SHORTEST_SECONDS:
-            raise InputError(
-                f"the {name} must be at least {SHORTEST_SECONDS:g} s, got {value:g}: "
-                "shorter ones are too many to keep"
-            )
     window = WINDOW_SECONDS if window_seconds is None else window_seconds
-    hop = window / 2 if hop_seconds is None else hop_seconds
-    if hop > window:
-        raise InputError(
-            f"the hop must be at most the window, {window:g} s, so that no moment is left out, "
-            f"got {hop:g}"
-        )
+    hop = max(window / 2, SHORTEST_SECONDS) if hop_seconds is None else hop_seconds
     return Windows(window, hop)
 
 

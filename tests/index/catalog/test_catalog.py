@@ -221,7 +221,22 @@ def test_paths_are_compared_without_case_and_spelling(path: str, folded: str) ->
     assert fold_path(path) == folded
 
 
-@pytest.mark.parametrize("wrong", [{"embed_dim": 0}, {"hop_seconds": -1.0}, {"fingerprint": ""}])
+@pytest.mark.parametrize("damage", ["hop_seconds = 1e-9", "embed_dim = 0", "fingerprint = ''"])
+def test_settings_that_damage_made_impossible_are_one_sentence(
+    catalog: Catalog, damage: str
+) -> None:
+    with sqlite3.connect(catalog.path) as raw:
+        raw.execute(f"UPDATE library SET {damage}")
+    raw.close()
+
+    with (
+        catalog.read_transaction() as connection,
+        pytest.raises(LibraryCorruptError, match=r"settings of the library .* cannot be"),
+    ):
+        catalog.read_library(connection)
+
+
+@pytest.mark.parametrize("wrong", [{"embed_dim": 0}, {"fingerprint": ""}])
 def test_settings_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     values = {name: getattr(SETTINGS, name) for name in SETTINGS.__dataclass_fields__}
 
