@@ -53,8 +53,8 @@ class ClipSpec:
 
 
 @runtime_checkable
-class Encoder(Protocol):
-    """A dual encoder: video clips and texts into one space.
+class TextEncoder(Protocol):
+    """Texts into the space of a dual encoder: what a search by text needs of it.
 
     A batch gives the same rows as its items alone; a batch of one is a batch.
     """
@@ -68,6 +68,19 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """64 hex digits over all that changes an embedding; equal fingerprints mean one space."""
         ...
+
+    def encode_text(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors (B, D) of texts; too long a text is cut at the tower's limit.
+
+        Raises:
+            ValueError: no text, or an empty one.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(TextEncoder, Protocol):
+    """A dual encoder: video clips and texts into one space."""
 
     @property
     def embed_dim(self) -> int:
@@ -96,14 +109,6 @@ class Encoder(Protocol):
 
         Raises:
             ValueError: the clips have another shape or dtype.
-        """
-        ...
-
-    def encode_text(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors (B, D) of texts; too long a text is cut at the tower's limit.
-
-        Raises:
-            ValueError: no text, or an empty one.
         """
         ...
 

@@ -21,6 +21,7 @@ from cpd_model.bundles.record import (
     REMEDY,
     BundleRecord,
     changes_since,
+    check_unchanged,
     read_record,
     write_record,
 )
@@ -76,7 +77,7 @@ def save_bundle(model: "CPDModel", processor: "CPDProcessor", folder: Path) -> s
         BundleError: the folder already holds something else.
         ValueError: model and processor contradict each other.
     """
-    _check_agreement(model.config.to_dict(), processor.settings())
+    check_agreement(model.config.to_dict(), processor.settings())
 
     def write(partial: Path) -> None:
         processor.save_pretrained(partial)
@@ -160,11 +161,11 @@ def open_model(folder: Path) -> "tuple[CPDModel, CPDProcessor]":
     """
     from cpd_model.processor import CPDProcessor
 
-    _check_unchanged(folder)
+    check_unchanged(folder)
     try:
         model, wrong = _load_model(folder)
         processor = CPDProcessor.from_pretrained(folder)
-        _check_agreement(model.config.to_dict(), processor.settings())
+        check_agreement(model.config.to_dict(), processor.settings())
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise BundleError(f"cannot open the bundle {folder}: {error}; {REMEDY}") from error
     if wrong:
@@ -205,7 +206,7 @@ def verify_bundle(folder: Path) -> list[str]:
     try:
         changed = changes_since(record, folder)
         if not changed:  # else a number to compare may be gone
-            _check_agreement(
+            check_agreement(
                 read_bundle_json(folder / CONFIG_FILE), read_bundle_json(folder / PROCESSOR_FILE)
             )
     except (OSError, ValueError) as error:
@@ -244,6 +245,25 @@ def describe_bundle(folder: Path) -> BundleFacts:
         raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
 
 
+def check_agreement(config: dict[str, Any], processor: dict[str, Any]) -> None:
+    """Refuse a config.json and a processor_config.json that name different numbers.
+
+    Raises:
+        ValueError: they do.
+        KeyError: one of them lacks a number.
+    """
+    flat = {**processor["clip_spec"], **processor}
+    wanted = {**config, "max_tokens": config["text_options"]["max_tokens"]}
+    for name in (
+        *("num_frames", "frame_size", "resize", "short_side", "span_seconds"),
+        *("image_mean", "image_std", "max_tokens"),
+    ):
+        if flat[name] != wanted[name]:
+            raise ValueError(
+                f"configuration and processor disagree on {name}: {wanted[name]} and {flat[name]}"
+            )
+
+
 def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
     """The model in the folder, and the names of weights that do not fit it."""
     from cpd_model.model import CPDModel
@@ -260,20 +280,6 @@ def _load_model(folder: Path) -> "tuple[CPDModel, list[str]]":
     return model, [str(name) for kind in kinds for name in loading[kind]]
 
 
-def _check_unchanged(folder: Path) -> None:
-    """Raise BundleError where the bundle is not what bundle.json says."""
-    record = read_record(folder)
-    try:
-        changed = changes_since(record, folder)
-    except (OSError, ValueError) as error:
-        raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
-    if changed:
-        raise BundleError(
-            f"the {changed[0]} of the bundle {folder} changed after it was made, so its answers "
-            f"are no longer those of the model that was saved; {REMEDY}"
-        )
-
-
 def _accept_equal(folder: Path, made: BundleRecord, error: OSError) -> None:
     try:
         standing = read_record(folder)
@@ -283,20 +289,6 @@ def _accept_equal(folder: Path, made: BundleRecord, error: OSError) -> None:
         raise BundleError(
             f"the folder {folder} already holds something else; choose another folder, or remove it"
         ) from error
-
-
-def _check_agreement(config: dict[str, Any], processor: dict[str, Any]) -> None:
-    """Raise ValueError where config.json and processor_config.json name different numbers."""
-    flat = {**processor["clip_spec"], **processor}
-    wanted = {**config, "max_tokens": config["text_options"]["max_tokens"]}
-    for name in (
-        *("num_frames", "frame_size", "resize", "short_side", "span_seconds"),
-        *("image_mean", "image_std", "max_tokens"),
-    ):
-        if flat[name] != wanted[name]:
-            raise ValueError(
-                f"configuration and processor disagree on {name}: {wanted[name]} and {flat[name]}"
-            )
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -115,6 +115,25 @@ def changes_since(record: BundleRecord, folder: Path) -> list[str]:
     ]
 
 
+def check_unchanged(folder: Path) -> None:
+    """Refuse a bundle that is not what its bundle.json says; reads every byte of its weights.
+
+    Raises:
+        ModelNotFoundError: there is no such folder, or no bundle in it.
+        BundleError: something changed, is missing or damaged.
+    """
+    record = read_record(folder)
+    try:
+        changed = changes_since(record, folder)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"the bundle {folder} is damaged: {error}; {REMEDY}") from error
+    if changed:
+        raise BundleError(
+            f"the {changed[0]} of the bundle {folder} changed after it was made, so its answers "
+            f"are no longer those of the model that was saved; {REMEDY}"
+        )
+
+
 def _check_format(folder: Path, found: int) -> None:
     if found > BUNDLE_FORMAT:
         raise BundleError(

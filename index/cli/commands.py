@@ -4,6 +4,7 @@ Everything heavy is imported inside the commands, so that `cpd --help` answers a
 """
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
 from index.cli.printing import print_hits, print_labels, print_report, print_status
 
 if TYPE_CHECKING:
-    from cpd_model.encoder import Encoder
+    from cpd_model.encoder import Encoder, TextEncoder
     from index.library.add import AddReport
 
 LibraryFolder = Annotated[
@@ -195,11 +196,14 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find moments by describing them."""
+    # One text is little work. Before NumPy is imported its threads can be told not to start: they
+    # gain nothing here, and wait for each other for seconds where other programs want the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from index.library.opening import open_for_search
     from index.search.query import words_of
 
     words = words_of(query)
-    opened, encoder = open_for_search(library, device=device, load=_load_encoder)
+    opened, encoder = open_for_search(library, device=device, load=_load_text_encoder)
     with opened:
         query_D = encoder.encode_text([words])[0]
         hits = opened.search(query_D, fingerprint=encoder.fingerprint, limit=limit, merge=merge)
@@ -257,6 +261,13 @@ def _load_encoder(model: str | None, device: str) -> "Encoder":
     from cpd_model.loading import load_encoder
 
     return load_encoder(model, device=device, on_message=_say)
+
+
+def _load_text_encoder(model: str | None, device: str) -> "TextEncoder":
+    """The same of what a text needs alone."""
+    from cpd_model.loading import load_text_encoder
+
+    return load_text_encoder(model, device=device, on_message=_say)
 
 
 def _say(line: str) -> None:

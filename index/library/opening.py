@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from cpd_model.encoder import Encoder
+from cpd_model.encoder import Encoder, TextEncoder
 from index.catalog.records import LibrarySettings
 from index.errors import IndexMismatchError, LibraryNotFoundError
 from index.library.library import Library
@@ -16,12 +16,22 @@ WINDOW_SECONDS = 4.0
 LoadEncoder: TypeAlias = Callable[[str | None, str], Encoder]
 """From a model's name (None for the default) and a device to the model."""
 
+LoadTextEncoder: TypeAlias = Callable[[str | None, str], TextEncoder]
+"""The same where texts are all that it will be asked for."""
+
 
 class OpenLibrary(NamedTuple):
     """A library, and the model that its vectors come from."""
 
     library: Library
     encoder: Encoder
+
+
+class SearchableLibrary(NamedTuple):
+    """A library, and what makes its queries of texts."""
+
+    library: Library
+    encoder: TextEncoder
 
 
 def choose_windows(window_seconds: float | None, hop_seconds: float | None) -> Windows:
@@ -80,15 +90,15 @@ def open_for_adding(
 
 
 def open_for_search(
-    folder: Path, *, device: str = "auto", load: LoadEncoder | None = None
-) -> OpenLibrary:
-    """Open a library and the model that made it.
+    folder: Path, *, device: str = "auto", load: LoadTextEncoder | None = None
+) -> SearchableLibrary:
+    """Open a library and, for texts alone, the model that made it.
 
     Raises:
         LibraryNotFoundError: there is no library in that folder.
         IndexMismatchError: the model of that name is not the one that made it any more.
     """
-    load = load or _load_encoder
+    load = load or _load_text_encoder
     library = Library.open(folder, device=device)
     try:
         encoder = load(library.settings.model, device)
@@ -96,7 +106,7 @@ def open_for_search(
     except BaseException:
         library.close()
         raise
-    return OpenLibrary(library, encoder)
+    return SearchableLibrary(library, encoder)
 
 
 def _refuse_other_windows(
@@ -123,3 +133,9 @@ def _load_encoder(model: str | None, device: str) -> Encoder:
     from cpd_model.loading import load_encoder
 
     return load_encoder(model, device=device)
+
+
+def _load_text_encoder(model: str | None, device: str) -> TextEncoder:
+    from cpd_model.loading import load_text_encoder
+
+    return load_text_encoder(model, device=device)

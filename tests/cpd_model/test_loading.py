@@ -10,9 +10,16 @@ import pytest
 
 from cpd_model.built_in.models import ensure_built_in
 from cpd_model.cache import CACHE_VARIABLE
-from cpd_model.encoder import Encoder, FrameEncoder
+from cpd_model.encoder import Encoder, FrameEncoder, TextEncoder
+from cpd_model.encoders.numpy_text_encoder import NumpyTextEncoder
 from cpd_model.errors import BundleError, DeviceError, ModelError, ModelNotFoundError
-from cpd_model.loading import find_model, list_models, load_encoder, verify_model
+from cpd_model.loading import (
+    find_model,
+    list_models,
+    load_encoder,
+    load_text_encoder,
+    verify_model,
+)
 from cpd_model.testing import tiny_bundle
 
 MAKE = """
@@ -44,6 +51,46 @@ def test_a_model_of_transformers_is_opened_by_its_folder(
 
     assert isinstance(encoder, Encoder)
     assert encoder.encode_text(["a dog"]).shape == (1, encoder.embed_dim)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_for_texts_alone_a_bundle_is_not_loaded_whole(tmp_path: Path, device: str) -> None:
+    tiny_bundle(tmp_path / "mine")
+
+    encoder = load_text_encoder(tmp_path / "mine", device=device)
+
+    assert isinstance(encoder, NumpyTextEncoder)
+    assert encoder.name == str(tmp_path / "mine")
+
+
+def test_for_texts_alone_a_model_of_another_kind_is_loaded_whole(dual_encoder_folder: Any) -> None:
+    folder = dual_encoder_folder("clip")
+    whole = load_encoder(folder, device="cpu")
+
+    encoder = load_text_encoder(folder, device="cpu")
+
+    assert isinstance(encoder, TextEncoder)
+    assert type(encoder) is type(whole)
+    assert encoder.fingerprint == whole.fingerprint
+
+
+def test_for_texts_alone_a_word_that_is_no_device_is_refused_all_the_same(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "mine")
+
+    with pytest.raises(DeviceError, match="unknown device 'tpu'"):
+        load_text_encoder(tmp_path / "mine", device="tpu")
+
+
+def test_for_texts_alone_a_damaged_bundle_is_told_as_ever(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "mine")
+    (tmp_path / "mine" / "tokenizer.json").write_text("{}")
+
+    with pytest.raises(BundleError) as whole:
+        load_encoder(tmp_path / "mine", device="cpu")
+    with pytest.raises(BundleError) as alone:
+        load_text_encoder(tmp_path / "mine")
+
+    assert str(alone.value) == str(whole.value)
 
 
 @pytest.mark.slow
