@@ -297,7 +297,7 @@ def _library_table(num_videos: int) -> str:
         with Library.create(folder, SETTINGS) as library, library.writer() as writer:
             note("put_video, each", _seconds(lambda: _fill(writer, num_videos)) / num_videos)
             note("load without a snapshot", _seconds(library.prepare))
-            note("publish_snapshot", _seconds(writer.publish_snapshot))
+            note("publish", _seconds(writer.publish))
         with Library.open(folder) as library:
             before = _resident_megabytes()
             note("load from a snapshot", _seconds(library.prepare))

@@ -12,7 +12,7 @@ LibraryError
   - LibraryNotFoundError      there is no library in that folder
   - LibraryBusyError          another process is writing to it; carries who
   - IndexMismatchError        it was built by another model or with another window
-  - LibraryCorruptError       catalog, vectors or snapshot disagree
+  - LibraryCorruptError       catalog and vectors disagree
 """
 
 from dataclasses import dataclass
@@ -98,4 +98,4 @@ class IndexMismatchError(LibraryError):
 
 
 class LibraryCorruptError(LibraryError):
-    """Catalog, vectors or snapshot disagree; `cpd index verify` tells where."""
+    """Catalog and vectors disagree; `cpd index verify` tells where."""

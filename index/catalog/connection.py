@@ -3,7 +3,7 @@
 WAL, so that readers never wait for the writer, and `synchronous=FULL`: a commit is on the disk when
 `put_video` returns, through `kill -9` and through a power cut. FULL costs one fsync a video, which
 is nothing beside decoding it (benchmarks/embedding_store.py); NORMAL could lose the last commits in
-a power cut while a snapshot made from them survives, and ids would then be given out twice.
+a power cut while a part made from them survives, and ids would then be given out twice.
 
 Paths are stored as the file system's bytes (see `tables.PathBytes`).
 """

@@ -5,7 +5,7 @@ Axes: N segments, S segments of one video, D dimensions.
 
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ from index.catalog.records import FailedVideo, KnownFile, NamedVideo, SegmentRow
 from index.catalog.tables import (
     EmbeddingRecord,
     SegmentRecord,
-    SnapshotRecord,
     TombstoneRecord,
     VideoRecord,
 )
@@ -58,14 +57,6 @@ class StoredVectors(NamedTuple):
     video_number: int
     first_segment_id: int
     vectors_SD: NDArray[np.float16]
-
-
-class SnapshotFacts(NamedTuple):
-    """A published snapshot as the catalog knows it."""
-
-    generation: int
-    num_segments: int
-    checksum: str
 
 
 def fold_path(path: Path | str) -> str:
@@ -206,8 +197,8 @@ def embeddings_of(connection: Connection, video_id: str, *, embed_dim: int) -> V
     return to_unit(stored_vectors(row, embed_dim).vectors_SD)
 
 
-def segments_after(connection: Connection, generation: int) -> SegmentColumns:
-    """Segments that were written after a generation (-1 for all)."""
+def segments_between(connection: Connection, first_id: int, last_id: int) -> SegmentColumns:
+    """Live segments with an id from the first to the last, ascending."""
     query = (
         select(
             SegmentRecord.id,
@@ -215,7 +206,7 @@ def segments_after(connection: Connection, generation: int) -> SegmentColumns:
             SegmentRecord.start_seconds,
             SegmentRecord.stop_seconds,
         )
-        .where(SegmentRecord.generation > generation)
+        .where(SegmentRecord.id.between(first_id, last_id))
         .order_by(SegmentRecord.id)
     )
     fields = [("id", "i8"), ("video", "i8"), ("start", "f8"), ("stop", "f8")]
@@ -233,36 +224,12 @@ def segments_after(connection: Connection, generation: int) -> SegmentColumns:
     )
 
 
-def vectors_after(
-    connection: Connection, generation: int, *, embed_dim: int
-) -> Iterator[StoredVectors]:
-    """Embeddings that were written after a generation (-1 for all), ascending by segment id.
-
-    Raises:
-        LibraryCorruptError: the stored bytes are not what was written.
-    """
-    rows = connection.execution_options(yield_per=256).execute(
-        select(EmbeddingRecord.__table__)
-        .where(EmbeddingRecord.generation > generation)
-        .order_by(EmbeddingRecord.first_segment_id)
-    )
-    for row in rows:
-        yield stored_vectors(row, embed_dim)
-
-
 def removed_after(connection: Connection, generation: int) -> NDArray[np.int64]:
     """Ids of the segments that were removed after a generation."""
     ids = connection.execute(
         select(TombstoneRecord.segment_id).where(TombstoneRecord.generation > generation)
     ).scalars()
     return np.fromiter(ids, dtype=np.int64)
-
-
-def changed_after(connection: Connection, generation: int) -> bool:
-    """Whether segments were added or removed after a generation; moved files do not count."""
-    added = select(SegmentRecord.id).where(SegmentRecord.generation > generation)
-    removed = select(TombstoneRecord.segment_id).where(TombstoneRecord.generation > generation)
-    return bool(connection.execute(select(added.exists() | removed.exists())).scalar())
 
 
 def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, NamedVideo]:
@@ -273,16 +240,6 @@ def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, 
         )
     )
     return {row.number: NamedVideo(row.video_id, row.path) for row in rows}
-
-
-def published_snapshots(connection: Connection) -> list[SnapshotFacts]:
-    """The snapshots that may be trusted, newest first."""
-    rows = connection.execute(
-        select(
-            SnapshotRecord.generation, SnapshotRecord.num_segments, SnapshotRecord.checksum
-        ).order_by(SnapshotRecord.generation.desc())
-    )
-    return [SnapshotFacts(*row) for row in rows]
 
 
 def to_unit(stored_SD: NDArray[np.float16]) -> Vectors:

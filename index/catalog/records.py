@@ -137,11 +137,21 @@ class LibraryStatus:
     generation: int
     """Grows with each change."""
 
-    snapshot_generation: int | None
-    """The generation of the snapshot that this reader searches; None when it built its own."""
+    parts: int
+    """Published parts of vectors."""
 
     tail_segments: int
-    """Segments newer than that snapshot, searched in memory."""
+    """Segments that this reader has in no part, and searches row by row in memory."""
+
+    removed_segments: int
+    """Segments that are gone and still take room in the parts, until they are merged."""
+
+    exact: bool
+    """Whether each search looks at every segment."""
+
+    recall: float | None
+    """Of the ten best segments the share that an approximate search finds, as it was measured when
+    its index was built; the lowest of all parts. None where the search is exact."""
 
     search_device: str
     """`cpu` or `cuda:0`."""
@@ -150,4 +160,4 @@ class LibraryStatus:
     """Why it is that one."""
 
     warnings: list[str] = field(default_factory=list)
-    """What an operator should know: a snapshot that was missing or damaged."""
+    """What an operator should know: a part that was missing or damaged."""

@@ -8,7 +8,7 @@
                  ids, which are consecutive from `first_segment_id` (docs/decisions/0001)
     tombstones   ids of removed segments, so that a reader can take them out of what it has loaded
     epochs       a random word for each generation, so that a reader notices another history
-    snapshots    the FAISS snapshots that were published and may be trusted
+    parts        the files of vectors that were published and may be trusted
 
 Every row that a reader loads carries the generation that wrote it, so that what is newer than a
 reader's own generation can be asked for.
@@ -134,7 +134,7 @@ class EmbeddingRecord(CatalogTable):
     video_number: Mapped[int] = mapped_column(
         ForeignKey("videos.number", ondelete="CASCADE"), primary_key=True
     )
-    first_segment_id: Mapped[int]
+    first_segment_id: Mapped[int] = mapped_column(index=True)
     generation: Mapped[int] = mapped_column(index=True)
     checksum: Mapped[int] = mapped_column(BigInteger)
     """CRC-32 of `vectors`."""
@@ -165,12 +165,31 @@ class EpochRecord(CatalogTable):
     epoch: Mapped[str]
 
 
-class SnapshotRecord(CatalogTable):
-    """A FAISS snapshot that was written whole; one that is not listed here is not trusted."""
+class PartRecord(CatalogTable):
+    """Vectors of a range of segments as files; a folder that is not listed here is not trusted."""
 
-    __tablename__ = "snapshots"
+    __tablename__ = "parts"
+    __table_args__ = (
+        CheckConstraint("first_segment_id <= last_segment_id", name="some_range"),
+        {"sqlite_autoincrement": True},
+    )
 
-    generation: Mapped[int] = mapped_column(primary_key=True)
-    num_segments: Mapped[int]
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    """Of its folder: 32 hex digits that are never used again."""
+    generation: Mapped[int]
+    """Segments that were removed up to it are not in the part."""
+    kind: Mapped[str]
+    """`exact` or `ivf`."""
+    parameters: Mapped[str]
+    """JSON: what its search is set to."""
+    first_segment_id: Mapped[int]
+    last_segment_id: Mapped[int]
+    """The range that the part answers for; ranges of two parts never meet."""
+    num_rows: Mapped[int]
+    recall: Mapped[float | None]
+    """Recall@10 that was measured when it was built; NULL where the search is exact."""
     checksum: Mapped[str]
-    """SHA-256 of index.faiss."""
+    """SHA-256 of the part's `part.json`, which holds the checksums of all other files."""
+    damaged: Mapped[bool]
+    """Somebody found it damaged: the next publish makes it anew."""

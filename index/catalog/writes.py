@@ -13,14 +13,13 @@ from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from cpd_model.encoder import Vectors
 from index.catalog.connection import WriteTransaction
-from index.catalog.reads import STORED_DTYPE, SnapshotFacts, fold_path
+from index.catalog.reads import STORED_DTYPE, fold_path
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
     EmbeddingRecord,
     EpochRecord,
     LibraryRecord,
     SegmentRecord,
-    SnapshotRecord,
     TombstoneRecord,
     VideoRecord,
 )
@@ -151,27 +150,6 @@ def remove(transaction: WriteTransaction, video_id: str) -> None:
         UnknownVideoError: there is no such video.
     """
     _delete_video(transaction, _number_of(transaction.connection, video_id))
-
-
-def list_snapshot(connection: Connection, facts: SnapshotFacts, *, keep: int) -> list[int]:
-    """Declare a snapshot trusted, drop all but the newest `keep` and what only they needed.
-
-    Returns:
-        Generations of the snapshots that stay.
-    """
-    connection.execute(delete(SnapshotRecord).where(SnapshotRecord.generation == facts.generation))
-    connection.execute(insert(SnapshotRecord).values(**facts._asdict()))
-    newest_first = connection.execute(
-        select(SnapshotRecord.generation).order_by(SnapshotRecord.generation.desc())
-    ).scalars()
-    kept = list(newest_first)[:keep]
-    connection.execute(delete(SnapshotRecord).where(SnapshotRecord.generation.not_in(kept)))
-    # A reader older than the oldest snapshot loads afresh; younger ones still need their
-    # tombstones.
-    connection.execute(delete(TombstoneRecord).where(TombstoneRecord.generation <= kept[-1]))
-    connection.execute(delete(EpochRecord).where(EpochRecord.generation < kept[-1]))
-    connection.execute(update(LibraryRecord).values(tombstones_since=kept[-1]))
-    return kept
 
 
 def _upsert(

@@ -166,7 +166,7 @@ def status(library: LibraryFolder, as_json: Json = False) -> None:
 
 @index_app.command("verify")
 def verify(library: LibraryFolder, as_json: Json = False) -> None:
-    """Check that catalog, vectors and snapshot agree; exits with 1 and what differs if not."""
+    """Check that catalog and vectors agree; exits with 1 and what differs if not."""
     from index.library.library import Library
 
     with Library.open(library) as opened:
@@ -174,7 +174,7 @@ def verify(library: LibraryFolder, as_json: Json = False) -> None:
     if as_json:
         _print_json({"agrees": not differences, "differences": differences})
     else:
-        for sentence in differences or ["catalog, vectors and snapshot agree"]:
+        for sentence in differences or ["catalog and vectors agree"]:
             typer.echo(sentence)
     if differences:
         raise typer.Exit(NOT_ALL_WELL)

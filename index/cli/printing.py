@@ -68,7 +68,7 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
     Args:
         facts: the fields of LibraryStatus, and `model_device`.
     """
-    snapshot, stale = facts["snapshot_generation"], facts["stale"]
+    stale = facts["stale"]
     rows = [
         ("library", short_path(folder)),
         ("videos", f"{facts['videos']} ({facts['hours']:.2f} hours), {facts['failed']} failed"),
@@ -79,8 +79,7 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
         ("model runs on", facts["model_device"]),
         ("search runs on", f"{facts['search_device']} ({facts['search_device_reason']})"),
         ("generation", str(facts["generation"])),
-        ("snapshot", "none" if snapshot is None else f"of generation {snapshot}"),
-        ("newer segments", f"{facts['tail_segments']}, searched in memory"),
+        ("vectors", _vectors(facts)),
         *(("warning", printable(warning)) for warning in facts["warnings"]),
     ]
     _show_table(None, rows)
@@ -88,6 +87,18 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def _stale(count: int) -> str:
     return f"{count}, searched as they were: their newest bytes could not be read"
+
+
+def _vectors(facts: Mapping[str, Any]) -> str:
+    """`3 parts, exact; 12 newer segments in memory; 40 removed ones to be cleared away`"""
+    number = facts["parts"]
+    searched = "exact" if facts["exact"] else f"approximate, recall {facts['recall']:.3f}"
+    sentence = [f"{number} part{'' if number == 1 else 's'}, {searched}"]
+    if facts["tail_segments"]:
+        sentence.append(f"{facts['tail_segments']} newer segments in memory")
+    if facts["removed_segments"]:
+        sentence.append(f"{facts['removed_segments']} removed ones to be cleared away")
+    return "; ".join(sentence)
 
 
 def _windows(facts: Mapping[str, Any]) -> str:

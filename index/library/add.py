@@ -139,7 +139,8 @@ def add_videos(
             with contextlib.closing(outcomes):
                 for outcome in outcomes:
                     adding.take(outcome)
-            writer.publish_snapshot()  # which does nothing where the last one still holds
+            writer.publish()  # which does nothing where the parts hold all
+            writer.compact()
     except KeyboardInterrupt:
         raise AddInterrupted(tally.report()) from None
     return tally.report()

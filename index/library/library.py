@@ -1,7 +1,7 @@
-"""A library: the facade over catalog, snapshot and search that everything else uses.
+"""A library: the facade over catalog, vectors and search that everything else uses.
 
     DIR/catalog.sqlite3     the truth (index.catalog.connection)
-    DIR/snapshots/          FAISS, derived from it (index.vectors.snapshot)
+    DIR/parts/              vectors as files, derived from it (index.vectors)
     DIR/writer.lock         held by the one long run (index.library.lock)
 
     with Library.open(folder) as library:
@@ -25,6 +25,7 @@ from typing import Self
 from cpd_model.encoder import Vectors
 from index.catalog import reads
 from index.catalog.connection import CATALOG_NAME, Catalog
+from index.catalog.parts import published_parts
 from index.catalog.records import (
     FailedVideo,
     LibrarySettings,
@@ -35,7 +36,7 @@ from index.catalog.records import (
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import lease
-from index.library.searching import current_standing, search_catalog
+from index.library.searching import search_library
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
 from index.search.moments import Hit
@@ -53,7 +54,7 @@ class Library:
         self.folder = folder
         self.settings = settings
         self._catalog = catalog
-        self._current_view = CurrentView(folder, settings, device=device)
+        self._current_view = CurrentView(folder, catalog, settings, device=device)
 
     @classmethod
     def create(cls, folder: Path | str, settings: LibrarySettings, *, device: str = "cpu") -> Self:
@@ -147,7 +148,7 @@ class Library:
 
     def prepare(self) -> None:
         """Load the vectors now, so that the first search does not wait for it."""
-        current_standing(self._catalog, self._current_view)
+        self._current_view.get()
 
     def search(
         self, query_D: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
@@ -165,7 +166,7 @@ class Library:
             ValueError: query_D is not D finite numbers.
         """
         self.require(fingerprint=fingerprint)
-        return search_catalog(self._catalog, self._current_view, query_D, limit=limit, merge=merge)
+        return search_library(self._catalog, self._current_view, query_D, limit=limit, merge=merge)
 
     def count(self) -> reads.Counts:
         """How much it holds, from the catalog alone: no vectors are loaded."""
@@ -174,35 +175,37 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """How much it holds and how it is searched; loads the vectors if no search has."""
-        while True:
-            with self._catalog.read_transaction() as connection:
-                view = self._current_view.at(connection)
-                if view is None:
-                    continue
-                counts = reads.count_all(connection)
-                missing = []
-                if counts.segments and not reads.published_snapshots(connection):
-                    missing.append("no snapshot was published yet: `cpd index add` does at its end")
-            settings = self.settings
-            return LibraryStatus(
-                model=settings.model,
-                fingerprint=settings.fingerprint,
-                embed_dim=settings.embed_dim,
-                window_seconds=settings.window_seconds,
-                hop_seconds=settings.hop_seconds,
-                **counts._asdict(),
-                bytes=_bytes_on_disk(self.folder),
-                generation=view.generation,
-                snapshot_generation=view.main.generation if view.main.from_snapshot else None,
-                tail_segments=view.tail.num_rows,
-                search_device=self._current_view.device.name,
-                search_device_reason=self._current_view.device.reason,
-                warnings=[*self._current_view.warnings, *missing],
-            )
+        view = self._current_view.get()
+        with self._catalog.read_transaction() as connection:
+            counts = reads.count_all(connection)
+            facts = {part.name: part for part in published_parts(connection)}
+        missing = []
+        if counts.segments and not facts:
+            missing.append("no part was published yet: `cpd index add` does at its end")
+        recalls = [part.recall for part in facts.values() if part.recall is not None]
+        settings = self.settings
+        return LibraryStatus(
+            model=settings.model,
+            fingerprint=settings.fingerprint,
+            embed_dim=settings.embed_dim,
+            window_seconds=settings.window_seconds,
+            hop_seconds=settings.hop_seconds,
+            **counts._asdict(),
+            bytes=_bytes_on_disk(self.folder),
+            generation=view.stand.generation,
+            parts=len(facts),
+            tail_segments=view.tail.num_rows - view.tail.num_removed,
+            removed_segments=view.num_removed,
+            exact=view.is_exact,
+            recall=None if view.is_exact else min(recalls, default=None),
+            search_device=self._current_view.device.name,
+            search_device_reason=self._current_view.device.reason,
+            warnings=[*self._current_view.warnings, *missing],
+        )
 
     def verify(self) -> list[str]:
-        """Where catalog, vectors and snapshots do not agree, a sentence each; empty is good."""
-        return verify_library(self.folder, self._catalog)
+        """Where catalog and parts do not agree, a sentence each; empty is good."""
+        return [found.sentence for found in verify_library(self.folder, self._catalog)]
 
     def videos(
         self, *, limit: int, offset: int = 0, path_contains: str | None = None

@@ -5,50 +5,35 @@ the vectors are searched: a reader in its transaction keeps SQLite from emptying
 without end where one search followed the other.
 """
 
-from typing import NamedTuple
-
 from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
 from index.catalog import reads
-from index.catalog.connection import Catalog, Stand, has_passed, stand_of
+from index.catalog.connection import Catalog, has_passed
 from index.catalog.records import NamedVideo
 from index.errors import LibraryCorruptError
 from index.search.moments import Hit, ScoredSegment, search_view
 from index.vectors.current_view import CurrentView
-from index.vectors.view import View
 
 _FREE_LOOKS = 3
 """So often a search starts anew when a video that it found was removed meanwhile."""
 
 
-class Standing(NamedTuple):
-    """A view, and where the catalog stood when it was taken."""
-
-    view: View
-    stand: Stand
-
-
-def current_standing(catalog: Catalog, current_view: CurrentView) -> Standing:
-    """The view of all that is committed now."""
-    while True:
-        with catalog.read_transaction() as connection:
-            view = current_view.at(connection)
-            if view is not None:
-                return Standing(view, stand_of(connection))
-        # Another thread knows a newer generation than this transaction: begin a new one.
-
-
-def search_catalog(
+def search_library(
     catalog: Catalog, current_view: CurrentView, query_D: Vectors, *, limit: int, merge: bool
 ) -> list[Hit]:
     """The best moments for a query, all of them of videos that are there; see Library.search."""
     for _ in range(_FREE_LOOKS):
-        view, stand = current_standing(catalog, current_view)
-        found = search_view(view, query_D, limit=limit, merge=merge)
+        view = current_view.get()
+        try:
+            found = search_view(view, query_D, limit=limit, merge=merge)
+        except LibraryCorruptError:
+            if not current_view.distrust(view):
+                raise
+            continue  # without the damaged part: what it held is read from the catalog
         with catalog.read_transaction() as connection:
             # A number means the same video only in the same history.
-            hits = _named(connection, found) if has_passed(connection, stand) else None
+            hits = _named(connection, found) if has_passed(connection, view.stand) else None
         if hits is not None:
             return hits
     return _search_one_moment(catalog, current_view, query_D, limit=limit, merge=merge)
@@ -63,8 +48,9 @@ def _search_one_moment(
         LibraryCorruptError: a video that was found has no row.
     """
     while True:
+        made_before = current_view.num_made
         with catalog.read_transaction() as connection:
-            view = current_view.at(connection)
+            view = current_view.at(connection, made_before=made_before)
             if view is None:
                 continue
             found = search_view(view, query_D, limit=limit, merge=merge)

@@ -1,47 +1,109 @@
-"""Proof that catalog, vectors and snapshots agree, or sentences that say where they do not.
+"""Proof that catalog, vectors and parts agree, or sentences that say where they do not.
 
-Axes: N rows of a snapshot, D dimensions.
+All is compared inside one read transaction, so a writer beside it raises no alarm: the rows of a
+part are those that the catalog had alive when the transaction began.
+
+Axes: K rows at once, D dimensions.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, func, select, text
 
 from index.catalog import reads
-from index.catalog.connection import Catalog, generation_of
+from index.catalog.connection import Catalog, stand_of
+from index.catalog.parts import (
+    PartFacts,
+    StoredRows,
+    published_parts,
+    removed_between,
+    rows_after,
+)
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import EmbeddingRecord, SegmentRecord, VideoRecord
 from index.errors import LibraryCorruptError
-from index.vectors.snapshot import (
-    FlatVectors,
-    build_vectors,
-    read_facts,
-    read_snapshot,
-)
+from index.vectors.faiss_device import SearchDevice
+from index.vectors.part import Part
+from index.vectors.part_files import open_part
+
+_ROWS_AT_ONCE = 16_384
+_TRIES = 5
+"""Of a verification while another process merges the parts that it is about to read."""
 
 
-def verify_library(folder: Path, catalog: Catalog) -> list[str]:
+class Difference(NamedTuple):
+    """Where two things do not agree."""
+
+    sentence: str
+    part: str | None
+    """The name of the part that is wrong, which can be made anew; None where the catalog is."""
+
+
+class _PartsChangedError(Exception):
+    """A part was merged away between listing and opening it."""
+
+
+def verify_library(folder: Path, catalog: Catalog) -> list[Difference]:
     """Check everything; one sentence a difference, none when all agree.
 
-    A snapshot folder that the catalog does not list is no difference: a run that was killed between
-    writing and listing it left it behind, nobody reads it, and the next writer removes it.
+    A folder that the catalog does not list is no difference: a run that was killed between writing
+    and listing it left it behind, nobody reads it, and the next publish removes it.
     """
-    found: list[str] = []
+    for _ in range(_TRIES - 1):
+        try:
+            return _verify(folder, catalog)
+        except _PartsChangedError:
+            continue
+    return _verify(folder, catalog)
+
+
+def _verify(folder: Path, catalog: Catalog) -> list[Difference]:
+    found: list[Difference] = []
     try:
         with catalog.read_transaction() as connection:
-            found += _integrity(connection)
             facts = catalog.read_library(connection)
+            parts, broken = _open_parts(connection, folder, catalog)
+            found += (Difference(sentence, None) for sentence in _integrity(connection))
             if facts is None:
-                return [*found, f"the catalog of the library in {folder} has lost its settings"]
-            found += _rows(connection)
-            found += _embeddings(connection, facts.settings.embed_dim)
-            found += _snapshots(connection, folder, facts.settings)
+                lost = f"the catalog of the library in {folder} has lost its settings"
+                return [*found, Difference(lost, None)]
+            found += (Difference(sentence, None) for sentence in _rows(connection))
+            found += (
+                Difference(sentence, None)
+                for sentence in _embeddings(connection, facts.settings.embed_dim)
+            )
+            found += broken
+            for part in parts:
+                found += (
+                    Difference(sentence, part.name)
+                    for sentence in _part(connection, part, facts.settings)
+                )
     except LibraryCorruptError as error:
-        found.append(str(error))  # SQLite can read no further
+        found.append(Difference(str(error), None))  # SQLite can read no further
     return found
+
+
+def _open_parts(
+    connection: Connection, folder: Path, catalog: Catalog
+) -> tuple[list[Part], list[Difference]]:
+    """The listed parts, held open from now on, and those that cannot be opened."""
+    parts, broken = [], []
+    for facts in published_parts(connection):
+        try:
+            parts.append(open_part(folder, facts, device=SearchDevice("cpu", "to verify it")))
+        except LibraryCorruptError as error:
+            _raise_if_gone(catalog, facts)
+            broken.append(Difference(str(error), facts.name))
+    return parts, broken
+
+
+def _raise_if_gone(catalog: Catalog, facts: PartFacts) -> None:
+    with catalog.read_transaction() as connection:
+        if facts not in published_parts(connection):
+            raise _PartsChangedError
 
 
 def _integrity(connection: Connection) -> Iterator[str]:
@@ -88,7 +150,7 @@ def _embeddings(connection: Connection, embed_dim: int) -> Iterator[str]:
         .outerjoin(EmbeddingRecord, EmbeddingRecord.video_number == VideoRecord.number)
         .group_by(VideoRecord.number)
     )
-    for row in connection.execution_options(yield_per=256).execute(query):
+    for row in connection.execution_options(yield_per=16).execute(query):
         video_id, first_id, last_id, num = row[0], *row[-3:]
         if row.vectors is None:
             yield f"video {video_id} has no embeddings: index it again"
@@ -104,44 +166,45 @@ def _embeddings(connection: Connection, embed_dim: int) -> Iterator[str]:
             yield f"video {video_id} has {num} segments and {len(stored.vectors_SD)} embeddings"
 
 
-def _snapshots(connection: Connection, folder: Path, settings: LibrarySettings) -> Iterator[str]:
-    generation = generation_of(connection)
-    listed = reads.published_snapshots(connection)
-    for facts in listed:
-        name = f"snapshot {facts.generation}"
-        if facts.generation > generation:
-            yield f"{name} is newer than the catalog, which is at {generation}"
-        try:
-            snapshot = read_snapshot(folder, facts, embed_dim=settings.embed_dim)
-            told = read_facts(folder, facts.generation)
-        except LibraryCorruptError as error:
-            yield str(error)
-            continue
-        if told != {**facts._asdict(), "fingerprint": settings.fingerprint}:
-            yield f"{name} says of itself {json.dumps(told)}, which is not what the catalog lists"
-        yield from _vectors(connection, snapshot, facts, settings.embed_dim)
+def _part(connection: Connection, part: Part, settings: LibrarySettings) -> Iterator[str]:
+    """A part's rows against the catalog's: the same ids, times and vectors."""
+    name = f"part {part.name[:8]}"
+    if part.generation > stand_of(connection).generation:
+        yield f"{name} is newer than the catalog"
+    try:
+        part.check_all()
+    except LibraryCorruptError as error:
+        yield str(error)
+        return
+    first, last = part.first_segment_id, part.last_segment_id
+    num_live = part.num_rows - len(part.rows_of(removed_between(connection, first, last)))
+    after = first - 1
+    try:
+        while stored := rows_after(
+            connection,
+            after,
+            last_id=last,
+            embed_dim=settings.embed_dim,
+            at_least=_ROWS_AT_ONCE,
+        ):
+            yield from _rows_of(part, stored, name)
+            num_live -= stored.columns.num_segments
+            after = int(stored.columns.ids_N[-1])
+    except LibraryCorruptError:
+        return  # the catalog's fault, told already
+    if num_live > 0:
+        yield f"{name} has {num_live} segments that the catalog does not know"
 
 
-def _vectors(
-    connection: Connection, snapshot: FlatVectors, facts: reads.SnapshotFacts, embed_dim: int
-) -> Iterator[str]:
-    """The snapshot's rows against the catalog's: the same ids, the same vectors."""
-    name, ids_N = f"snapshot {facts.generation}", snapshot.ids_N
-    removed = reads.removed_after(connection, facts.generation)
-    live = set(ids_N.tolist()) - set(removed.tolist())
-    query = select(EmbeddingRecord.__table__).where(EmbeddingRecord.generation <= facts.generation)
-    for row in connection.execution_options(yield_per=256).execute(query):
-        try:
-            stored = build_vectors([reads.stored_vectors(row, embed_dim)], embed_dim=embed_dim)
-        except LibraryCorruptError:
-            continue  # told already
-        own_ids = set(stored.ids_N.tolist())
-        if not own_ids <= live:
-            yield f"{name} lacks segment {min(own_ids - live)}"
-            continue
-        live -= own_ids
-        rows = np.searchsorted(ids_N, stored.ids_N)
-        if not np.array_equal(snapshot.vectors_ND[rows], stored.vectors_ND):
-            yield f"{name} and the catalog differ from segment {row.first_segment_id} on"
-    if live:
-        yield f"{name} has segment {min(live)}, which the catalog does not know"
+def _rows_of(part: Part, stored: StoredRows, name: str) -> Iterator[str]:
+    ids_K = stored.columns.ids_N
+    rows = part.rows_of(ids_K)
+    if len(rows) != len(ids_K):
+        lacking = np.setdiff1d(ids_K, part.rows_N["segment_id"][rows])
+        yield f"{name} lacks segment {lacking[0]}"
+        return
+    same_K = (part.matrix.stored(rows) == stored.vectors_ND).all(axis=1)
+    for own, theirs in zip(part.columns(rows), stored.columns, strict=True):
+        same_K &= own == theirs
+    if not same_K.all():
+        yield f"{name} and the catalog differ at segment {ids_K[~same_K][0]}"

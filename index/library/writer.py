@@ -18,18 +18,14 @@ import numpy as np
 from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
-from index.catalog.connection import Catalog, WriteTransaction, generation_of
+from index.catalog.connection import Catalog, WriteTransaction
 from index.catalog.reads import (
-    changed_after,
     file_at,
-    published_snapshots,
     unchanged_video,
-    vectors_after,
     videos_by_hash,
 )
 from index.catalog.records import KnownFile, LibrarySettings, VideoRow
 from index.catalog.writes import (
-    list_snapshot,
     mark_stale,
     move,
     put_failed,
@@ -39,14 +35,13 @@ from index.catalog.writes import (
 )
 from index.file_version import FileVersion
 from index.library.lock import lease
-from index.vectors.snapshot import build_vectors, remove_snapshots, write_snapshot
+from index.vectors.building import Shelf
+from index.vectors.kinds import IndexKind
+from index.vectors.publishing import compact, publish
 
 if TYPE_CHECKING:
     from index.segments import Segment
     from index.video.facts import VideoFacts
-
-SNAPSHOTS_KEPT = 2
-"""The newest, and the one before it for a reader that is about to load it."""
 
 _NORM_TOLERANCE = 0.01
 
@@ -62,10 +57,7 @@ class LibraryWriter:
         self._settings = settings
         self._holds_lease = holds_lease
         self._ended = False
-        if holds_lease:  # else another run may be writing one at this moment
-            with catalog.read_transaction() as connection:
-                listed = [facts.generation for facts in published_snapshots(connection)]
-            remove_snapshots(folder, keep=listed)
+        self._shelf = Shelf(folder=folder, catalog=catalog, settings=settings)
 
     def end(self) -> None:
         """Refuse further changes: the block ends, and a lease is about to be given back."""
@@ -168,35 +160,37 @@ class LibraryWriter:
         with self._transaction() as transaction:
             remove(transaction, video_id)
 
-    def publish_snapshot(self) -> bool:
-        """Write a snapshot of all live segments, unless the newest one has them; whether it did.
+    def publish(self, *, index_kind: IndexKind = "auto") -> bool:
+        """Write what no part holds yet, and parts that are damaged; whether there was anything.
 
-        Worth it at the end of a job: it costs a walk through all vectors, and saves readers that
-        walk. Until then they find what is newer in their tails.
+        Worth it at the end of a job, and now and then in a long one: readers search what is newer
+        than the last part in memory.
 
         Raises:
             LibraryBusyError: this writer has no lease, and another run has it.
             LibraryError: the disk is full; searching works as before.
         """
         self._require_open()
-        with contextlib.nullcontext() if self._holds_lease else lease(self._folder):
-            return self._publish()
+        with self._leased():
+            return publish(self._shelf, index_kind=index_kind)
 
-    def _publish(self) -> bool:
-        with self._reading() as connection:
-            generation = generation_of(connection)
-            newest = next(iter(published_snapshots(connection)), None)
-            if newest is not None and not changed_after(connection, newest.generation):
-                return False
-            stored = vectors_after(connection, -1, embed_dim=self._settings.embed_dim)
-            vectors = build_vectors(stored, embed_dim=self._settings.embed_dim)
-        facts = write_snapshot(
-            self._folder, vectors, generation=generation, fingerprint=self._settings.fingerprint
-        )
-        with self._catalog.maintenance_transaction() as connection:
-            kept = list_snapshot(connection, facts, keep=SNAPSHOTS_KEPT)
-        remove_snapshots(self._folder, keep=kept)
-        return True
+    def compact(self, *, index_kind: IndexKind = "auto", whole: bool = False) -> int:
+        """Merge parts where many have piled up; how many were written.
+
+        Args:
+            whole: into one part, whatever is there.
+
+        Raises:
+            LibraryBusyError: this writer has no lease, and another run has it.
+            LibraryError: the disk is full; searching works as before.
+        """
+        self._require_open()
+        with self._leased():
+            return compact(self._shelf, index_kind=index_kind, whole=whole)
+
+    def _leased(self) -> contextlib.AbstractContextManager[None]:
+        """The lease, where this writer does not hold it yet."""
+        return contextlib.nullcontext() if self._holds_lease else lease(self._folder)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:

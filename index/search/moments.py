@@ -120,7 +120,7 @@ def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> lis
 
 
 def _windows(view: View, candidates: Candidates) -> list[ScoredSegment]:
-    return list(_scored(view.columns.take(candidates.rows_k), candidates.scores_k))
+    return list(_scored(view.columns(candidates.rows_k), candidates.scores_k))
 
 
 def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[ScoredSegment]:
@@ -134,15 +134,15 @@ def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[Score
     least = half_way(candidates.floor, background)
     windows: list[ScoredSegment] = []
     seen: set[int] = set()
-    for row in candidates.rows_k.tolist():
-        video_number = int(view.columns.video_numbers_N[row])
+    numbers_k = view.columns(candidates.rows_k).video_numbers_N
+    for row, video_number in zip(candidates.rows_k.tolist(), numbers_k.tolist(), strict=True):
         if video_number in seen:
             continue
         seen.add(video_number)
         rows = view.rows_of_video_at(row)
         scores = view.scores(rows, query_D)
         high = np.flatnonzero(scores >= least)
-        windows += _scored(view.columns.take(rows).take(high), scores[high])
+        windows += _scored(view.columns(rows).take(high), scores[high])
     return merge_windows(windows, background=background)
 
 

@@ -1,123 +1,223 @@
 """Keeps the view of one open library in step with its catalog.
 
-Each search asks the catalog for its generation, which costs a fraction of a millisecond; if it has
-grown, one thread takes in what is newer while the others wait for it, as what was added is to be
-found at once.
+Each search asks the catalog where it stands, which costs a fraction of a millisecond; if that is
+elsewhere than the view, one thread takes in what is newer while the others wait for it, as what was
+added is to be found at once. A catalog with another history, restored from a backup or put into the
+place of the one before, has everything opened afresh.
 """
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection
 
-from cpd_model.encoder import Vectors
-from index.catalog import reads
-from index.catalog.connection import generation_of, tombstones_since
-from index.catalog.records import LibrarySettings
-from index.errors import LibraryCorruptError
-from index.vectors.faiss_device import (
-    CpuSearcher,
-    FlatSearcher,
-    SearchDevice,
-    choose_search_device,
-    count_faiss_gpus,
-    open_searcher,
+from index.catalog.connection import Catalog, Stand, has_passed, stand_of, tombstones_since
+from index.catalog.parts import (
+    PartFacts,
+    StoredRows,
+    mark_damaged,
+    newest_segment_id,
+    published_parts,
+    removed_between,
+    rows_after,
 )
-from index.vectors.snapshot import FlatVectors, build_vectors, read_snapshot
-from index.vectors.view import MainIndex, View, first_view
+from index.catalog.reads import removed_after
+from index.catalog.records import LibrarySettings
+from index.errors import LibraryCorruptError, LibraryError
+from index.vectors.faiss_device import SearchDevice, choose_search_device, count_faiss_gpus
+from index.vectors.part import Part, part_in_memory
+from index.vectors.part_files import open_part
+from index.vectors.view import View
 
-_RELOAD_ROWS = 10_000
-"""From so many changed rows on, if a tenth of the main index, a newer snapshot is loaded."""
+_MEMORY_PART_ROWS = 10_000
+"""From so many rows on, what no part holds is made into one in memory: FAISS is faster on it."""
+
+_ROWS_AT_ONCE = 16_384
+_LAST_ID = 2**62
 
 
 class CurrentView:
     """The newest view of one library; any number of threads may ask for it."""
 
-    def __init__(self, folder: Path, settings: LibrarySettings, *, device: str) -> None:
+    def __init__(
+        self, folder: Path, catalog: Catalog, settings: LibrarySettings, *, device: str
+    ) -> None:
         self._folder = folder
+        self._catalog = catalog
         self._embed_dim = settings.embed_dim
         self._view: View | None = None
+        self._facts: list[PartFacts] = []
+        self._distrusted: dict[str, LibraryCorruptError] = {}
+        """Parts that turned out damaged, by name."""
+        self.num_made = 0
+        """How many views there were so far."""
         self._refreshing = threading.Lock()
         self.device = choose_search_device(device, num_gpus=count_faiss_gpus())
         self.warnings: list[str] = []
 
-    def at(self, connection: Connection) -> View | None:
-        """The view of exactly the generation that this transaction sees.
+    def get(self) -> View:
+        """The view of the catalog as it stands now, or of a later moment.
 
-        Returns:
-            None when another thread has gone beyond it: begin a new transaction and ask again.
+        Raises:
+            LibraryError: the catalog cannot be read.
         """
-        generation = generation_of(connection)
-        view = self._view
-        if view is not None and view.generation == generation:
-            return view
+        while True:
+            made_before = self.num_made
+            with self._catalog.read_transaction() as connection:
+                view = self.at(connection, made_before=made_before)
+            if view is not None:
+                return view
+
+    def distrust(self, view: View) -> bool:
+        """Look through the parts of a view in which damage was met; whether there was any.
+
+        The parts that are not what was written are used no more: what they held is read from the
+        catalog. They are marked there, so that the next publish makes them anew.
+        """
+        found: dict[str, LibraryCorruptError] = {}
+        for placed in view.parts:
+            try:
+                placed.part.check_all()
+            except LibraryCorruptError as error:
+                found[placed.part.name] = error
         with self._refreshing:
-            if self._view is None:
-                self._view = self._load(connection, generation)
-            elif self._view.generation < generation:
-                self._view = self._advance(self._view, connection, generation)
-            return self._view if self._view.generation == generation else None
+            self._distrusted |= found
+            self._drop_view()
+        self._mark(list(found))
+        return bool(found)
 
     def close(self) -> None:
         """Give back the GPU and the memory."""
         with self._refreshing:
-            if self._view is not None:
-                self._view.main.searcher.close()
-                self._view = None
+            self._drop_view()
 
-    def _advance(self, view: View, connection: Connection, generation: int) -> View:
-        if tombstones_since(connection) > view.generation or self._newer_snapshot_pays(
-            view, connection
-        ):
-            view.main.searcher.close()  # first: a GPU may not hold two; the CPU answers meanwhile
-            return self._load(connection, generation)
+    def at(self, connection: Connection, *, made_before: int) -> View | None:
+        """The view of exactly what this transaction sees.
+
+        Args:
+            made_before: `num_made` before the transaction began.
+
+        Returns:
+            None when another thread has gone beyond it: begin a new transaction and ask again.
+        """
+        stand = stand_of(connection)
+        view = self._view
+        if view is not None and view.stand == stand:
+            return view
+        with self._refreshing:
+            view = self._view
+            if view is None or view.stand == stand:
+                pass
+            elif has_passed(connection, view.stand):
+                self._view = self._advanced(view, connection, stand)
+                self.num_made += 1
+                return self._view
+            elif self.num_made != made_before:
+                return None  # made meanwhile by another thread, from a newer state
+            else:
+                # It was there when the transaction began, and the catalog does not know it.
+                self._drop_view()
+            if self._view is None:
+                self._view = self._loaded(connection, stand)
+                self.num_made += 1
+            return self._view
+
+    def _advanced(self, view: View, connection: Connection, stand: Stand) -> View:
+        facts = published_parts(connection)
+        if facts != self._facts or tombstones_since(connection) > view.stand.generation:
+            return self._loaded(connection, stand)
         return view.advanced(
-            generation=generation,
-            added=reads.segments_after(connection, view.generation),
-            added_MD=self._vectors_after(connection, view.generation),
-            removed_ids=reads.removed_after(connection, view.generation),
+            stand=stand,
+            added=list(_rows_between(connection, view.last_segment_id, _LAST_ID, self._embed_dim)),
+            removed_ids=removed_after(connection, view.stand.generation),
         )
 
-    def _newer_snapshot_pays(self, view: View, connection: Connection) -> bool:
-        changed = view.tail.num_rows + view.num_removed
-        if changed < max(_RELOAD_ROWS, view.num_main // 10):
-            return False
-        newest = next(iter(reads.published_snapshots(connection)), None)
-        return newest is not None and newest.generation > view.main.generation
-
-    def _load(self, connection: Connection, generation: int) -> View:
-        main = self._load_main(connection, generation)
-        return first_view(
-            main,
-            reads.segments_after(connection, -1),
-            generation=generation,
-            tail_MD=self._vectors_after(connection, main.generation),
-        )
-
-    def _load_main(self, connection: Connection, generation: int) -> MainIndex:
-        """The newest snapshot that is whole; else what the catalog holds, with a warning."""
+    def _loaded(self, connection: Connection, stand: Stand) -> View:
+        """A view from the parts that are listed; those that are open already stay open."""
+        before = {} if self._view is None else {p.part.name: p.part for p in self._view.parts}
+        self._facts = published_parts(connection)
         self.warnings = []
-        for facts in reads.published_snapshots(connection):
-            try:
-                vectors = read_snapshot(self._folder, facts, embed_dim=self._embed_dim)
-            except LibraryCorruptError as error:
-                self.warnings.append(f"{error}; searching without it")
-                continue
-            return MainIndex(vectors, self._searcher(vectors), facts.generation, from_snapshot=True)
-        stored = reads.vectors_after(connection, -1, embed_dim=self._embed_dim)
-        vectors = build_vectors(stored, embed_dim=self._embed_dim)
-        return MainIndex(vectors, self._searcher(vectors), generation, from_snapshot=False)
+        parts = [self._part(connection, facts, before) for facts in self._facts]
+        kept = {part.name for part in parts if part is not None}
+        for name, part in before.items():
+            if name not in kept:
+                part.index.close()  # a GPU may not hold two; the CPU answers meanwhile
+        last_id = self._facts[-1].last_segment_id if self._facts else 0
+        newer = list(_rows_between(connection, last_id, _LAST_ID, self._embed_dim))
+        if sum(len(rows.vectors_ND) for rows in newer) >= _MEMORY_PART_ROWS:
+            last = newest_segment_id(connection)
+            parts.append(self._in_memory(newer, stand.generation, last_id + 1, last))
+            newer = []
+        view = View.of_parts(
+            [part for part in parts if part is not None],
+            removed_between(connection, 0, _LAST_ID),
+            stand=stand,
+            embed_dim=self._embed_dim,
+        )
+        nothing = np.empty(0, dtype=np.int64)
+        return view.advanced(stand=stand, added=newer, removed_ids=nothing)
 
-    def _searcher(self, vectors: FlatVectors) -> FlatSearcher:
+    def _part(
+        self, connection: Connection, facts: PartFacts, before: dict[str, Part]
+    ) -> Part | None:
+        """A listed part; what the catalog holds in its place, with a warning, if it is damaged.
+
+        Returns:
+            None where nothing of its range is alive.
+        """
+        if facts.name in before:
+            return before[facts.name]
         try:
-            return open_searcher(vectors.flat, self.device)
-        except RuntimeError as error:
-            reason = f"{self.device.name} cannot hold the vectors: {str(error).splitlines()[-1]}"
-            self.device = SearchDevice("cpu", reason)
-            return CpuSearcher(vectors.flat)
+            if facts.name in self._distrusted:
+                raise self._distrusted[facts.name]
+            try:
+                return open_part(self._folder, facts, device=self.device)
+            except RuntimeError as error:
+                said = str(error).splitlines()[-1]
+                reason = f"{self.device.name} cannot hold the vectors: {said}"
+                self.device = SearchDevice("cpu", reason)
+                return open_part(self._folder, facts, device=self.device)
+        except LibraryCorruptError as error:
+            self.warnings.append(f"{error}; searching without it")
+        rows = list(
+            _rows_between(
+                connection, facts.first_segment_id - 1, facts.last_segment_id, self._embed_dim
+            )
+        )
+        if not rows:
+            return None
+        return self._in_memory(
+            rows, stand_of(connection).generation, facts.first_segment_id, facts.last_segment_id
+        )
 
-    def _vectors_after(self, connection: Connection, generation: int) -> Vectors:
-        stored = reads.vectors_after(connection, generation, embed_dim=self._embed_dim)
-        rows = [reads.to_unit(row.vectors_SD) for row in stored]
-        return np.concatenate([np.empty((0, self._embed_dim), dtype=np.float32), *rows])
+    def _in_memory(
+        self, rows: list[StoredRows], generation: int, first_id: int, last_id: int
+    ) -> Part:
+        return part_in_memory(
+            rows, generation=generation, first_segment_id=first_id, last_segment_id=last_id
+        )
+
+    def _mark(self, names: list[str]) -> None:
+        # A reader may be unable to write, on a read-only mount or a full disk: then the mark is
+        # left to `cpd index verify` or the next add.
+        with contextlib.suppress(LibraryError), self._catalog.maintenance_transaction() as writing:
+            mark_damaged(writing, names)
+
+    def _drop_view(self) -> None:
+        if self._view is not None:
+            for placed in self._view.parts:
+                placed.part.index.close()
+            self._view = None
+
+
+def _rows_between(
+    connection: Connection, after_id: int, last_id: int, embed_dim: int
+) -> Iterator[StoredRows]:
+    while rows := rows_after(
+        connection, after_id, last_id=last_id, embed_dim=embed_dim, at_least=_ROWS_AT_ONCE
+    ):
+        yield rows
+        after_id = int(rows.columns.ids_N[-1])

@@ -1,8 +1,8 @@
-"""Where the snapshot is searched: FAISS on the CPU, or a copy of it on a GPU.
+"""Where exact parts are searched: FAISS on the CPU, or a copy of their rows on a GPU.
 
 Rules that FAISS's GPU side imposes (see docs/decisions and the FAISS issues named):
-nothing is removed on the GPU (faiss#584) and no filter goes inside (faiss#3924), so removed rows
-are dropped by the caller; one StandardGpuResources belongs to one thread (faiss#2175), so one
+nothing is removed on the GPU (faiss#584) and no filter goes inside (faiss#3924), so a search with a
+filter is the CPU's; one StandardGpuResources belongs to one thread (faiss#2175), so one
 worker searches and takes all waiting queries at once; k is capped at 2048, beyond which the CPU
 master answers.
 
@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
@@ -21,8 +21,14 @@ from numpy.typing import NDArray
 
 from cpd_model.devices import check_device_word
 from cpd_model.encoder import Vectors
+from index.vectors.kinds import ExactIndex, Found, PartIndex
+from index.vectors.matrix import HalfMatrix
 
 GPU_MAX_K = 2048
+GPU_FROM_ROWS = 20_000
+"""A smaller part is searched by the CPU in less time than the way to the GPU takes."""
+
+_ROWS_AT_ONCE = 65_536
 _MAX_BATCH = 64
 """Queries that one GPU call takes together."""
 
@@ -34,26 +40,6 @@ class SearchDevice(NamedTuple):
     """`cpu` or `cuda:N`."""
 
     reason: str
-
-
-class Found(NamedTuple):
-    """The nearest rows of one query, best first."""
-
-    scores_k: Vectors
-    rows_k: NDArray[np.int64]
-    """Positions in the order in which the rows were added."""
-
-
-class FlatSearcher(Protocol):
-    """Exact inner-product search over fixed rows; any number of threads may call it."""
-
-    def search(self, query_D: Vectors, k: int) -> Found:
-        """The `k` best rows, 1 <= k <= N."""
-        ...
-
-    def close(self) -> None:
-        """Give back what it holds."""
-        ...
 
 
 def count_faiss_gpus() -> int:
@@ -89,42 +75,33 @@ def choose_search_device(asked: str, *, num_gpus: int) -> SearchDevice:
     return SearchDevice(f"cuda:{gpu}", "asked for" if kind == "cuda" else "FAISS found a GPU")
 
 
-def open_searcher(flat: Any, device: SearchDevice) -> FlatSearcher:
-    """A searcher over an IndexFlatIP, which stays the master on the CPU."""
-    if device.name == "cpu":
-        return CpuSearcher(flat)
+def open_index(matrix: HalfMatrix, device: SearchDevice) -> PartIndex:
+    """Exact search of a matrix where it is worth the way: on the GPU, or in the calling thread.
+
+    Raises:
+        RuntimeError: the GPU's memory is too small.
+    """
+    if device.name == "cpu" or matrix.num_rows < GPU_FROM_ROWS:
+        return ExactIndex(matrix)
     gpu = int(device.name.removeprefix("cuda:"))
-    return WorkerSearcher(CpuSearcher(flat), lambda: _GpuIndex(flat, gpu), max_k=GPU_MAX_K)
+    return WorkerIndex(ExactIndex(matrix), lambda: _GpuIndex(matrix, gpu), max_k=GPU_MAX_K)
 
 
 class _GpuIndex:
-    """A copy of an index on a GPU, with the resources that have to live as long as it does."""
+    """A copy of a matrix on a GPU, with the resources that have to live as long as it does."""
 
-    def __init__(self, flat: Any, gpu: int) -> None:
+    def __init__(self, matrix: HalfMatrix, gpu: int) -> None:
         self._resources = faiss.StandardGpuResources()
-        self._index: Any = faiss.index_cpu_to_gpu(self._resources, gpu, flat)
+        settings = faiss.GpuIndexFlatConfig()
+        settings.device = gpu
+        settings.useFloat16 = True  # the rows are float16 already: nothing is lost
+        self._index: Any = faiss.GpuIndexFlatIP(self._resources, matrix.embed_dim, settings)
+        for start in range(0, matrix.num_rows, _ROWS_AT_ONCE):
+            stop = min(start + _ROWS_AT_ONCE, matrix.num_rows)
+            self._index.add(matrix.decode(slice(start, stop)))
 
     def search(self, queries_QD: Vectors, k: int) -> Any:
         return self._index.search(queries_QD, k)
-
-
-class CpuSearcher:
-    """FAISS in the calling thread."""
-
-    def __init__(self, flat: Any) -> None:
-        self._flat = flat
-
-    def search(self, query_D: Vectors, k: int) -> Found:
-        # One query is one walk through memory: a second OpenMP thread gains nothing when it gets a
-        # core and spins when it does not (200,000 x 384: 19 ms with one thread, 100 ms with two on
-        # two busy cores). Requests run in parallel instead. The setting belongs to the calling
-        # thread.
-        faiss.omp_set_num_threads(1)
-        scores_1k, rows_1k = self._flat.search(query_D[np.newaxis], k)
-        return Found(scores_1k[0], rows_1k[0])
-
-    def close(self) -> None:
-        """Nothing to give back."""
 
 
 class _Job(NamedTuple):
@@ -133,18 +110,22 @@ class _Job(NamedTuple):
     answer: "Future[Found]"
 
 
-class WorkerSearcher:
+class WorkerIndex:
     """An index that only one thread may touch: it lives in a worker, which batches waiting queries.
 
     Args:
-        master: answers what the index cannot: k > `max_k`, and all that comes after `close`.
+        master: answers what the index cannot: filters, k > `max_k`, and all after `close`.
         open_index: runs in the worker; what it returns has FAISS's `search(queries_QD, k)`.
 
     Raises:
         Exception: on construction, what `open_index` raises; RuntimeError where memory is short.
     """
 
-    def __init__(self, master: FlatSearcher, open_index: Callable[[], Any], *, max_k: int) -> None:
+    is_exact = True
+    score_error = 2e-3
+    """A GPU rounds the query to float16 too."""
+
+    def __init__(self, master: PartIndex, open_index: Callable[[], Any], *, max_k: int) -> None:
         self._master = master
         self._max_k = max_k
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -157,13 +138,15 @@ class WorkerSearcher:
         self._thread.start()
         opened.result()
 
-    def search(self, query_D: Vectors, k: int) -> Found:
+    def search(self, query_D: Vectors, k: int, *, keep_N: NDArray[np.bool_] | None = None) -> Found:
         job = _Job(query_D, k, Future())
         with self._closing:
-            in_worker = k <= self._max_k and not self._closed
+            in_worker = keep_N is None and k <= self._max_k and not self._closed
             if in_worker:
                 self._jobs.put(job)
-        return job.answer.result() if in_worker else self._master.search(query_D, k)
+        if in_worker:
+            return job.answer.result()
+        return self._master.search(query_D, k, keep_N=keep_N)
 
     def close(self) -> None:
         """Answer what waits and let the index go; later searches go to the master."""

@@ -1,43 +1,29 @@
-"""What one reader has in memory: every live segment at one generation, ready to be searched.
+"""What one reader has: every live segment at one generation, ready to be searched.
 
-    rows     0 .. F-1      the main index: FAISS, from a snapshot or built from the catalog
+    rows     0 .. F-1      the parts, one after the other: mapped files
              F .. F+M-1    the tail: what is newer, in NumPy
     ids ascend over all rows, because an id is never used twice; the rows of one video stand
-    together. A removed row stays where it is and loses its video number.
+    together, in one part or in the tail. A removed row stays where it is and is found no more.
 
-A View never changes: a newer generation is a new View that shares the main index and the tail's
-memory, so any number of threads search the old one while one thread makes the next.
+A View never changes: a newer generation is a new View that shares the parts and the tail's memory,
+so any number of threads search the old one while one thread makes the next.
 
-Axes: F rows of the main index, M rows of the tail, N = F + M, k found, D dimensions.
+Axes: F rows of the parts, M rows of the tail, N = F + M, K of them, k found, D dimensions.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns, joined
-from index.vectors.faiss_device import FlatSearcher
-from index.vectors.snapshot import FlatVectors
-
-REMOVED = -1
-"""The video number of a removed row."""
-
-_SUM_ROWS = 16_384
-
-
-class MainIndex(NamedTuple):
-    """The FAISS index that a view stands on."""
-
-    vectors: FlatVectors
-    searcher: FlatSearcher
-    generation: int
-    """The catalog's generation that it was built from."""
-
-    from_snapshot: bool
-    """False when it was built in memory because there was no snapshot to trust."""
+from index.catalog.connection import Stand
+from index.catalog.parts import StoredRows
+from index.vectors.part import Part
+from index.vectors.tail import Tail
 
 
 class Candidates(NamedTuple):
@@ -46,204 +32,210 @@ class Candidates(NamedTuple):
     rows_k: NDArray[np.int64]
     scores_k: Vectors
     floor: float
-    """Every live row that scores above it is among them; -inf when all live rows are."""
+    """Every live row that scores above it is among them; -inf when all live rows are. Where a part
+    is searched approximately, only as far as its recall goes."""
 
 
-class Tail(NamedTuple):
-    """Vectors that are newer than the main index, in a buffer with room to grow.
+class Kept(NamedTuple):
+    """Which rows a search may find: those of some videos."""
 
-    Appending writes behind the end of older tails that share the buffer, so they do not notice.
-    """
+    parts: tuple[NDArray[np.bool_], ...]
+    tail_M: NDArray[np.bool_]
 
-    buffer_CD: Vectors
-    num_rows: int
 
-    def in_use(self) -> Vectors:
-        """The vectors (M, D); a view."""
-        return self.buffer_CD[: self.num_rows]
+@dataclass(frozen=True, slots=True)
+class PlacedPart:
+    """A part, where its rows stand in a view, and which of them are removed."""
 
-    def append(self, vectors_MD: Vectors) -> "Tail":
-        """A tail with more rows; copies only when the buffer is full, then doubles it."""
-        needed = self.num_rows + len(vectors_MD)
-        buffer_CD = self.buffer_CD
-        if needed > len(buffer_CD):
-            buffer_CD = np.empty((max(needed, 2 * len(buffer_CD)), buffer_CD.shape[1]), np.float32)
-            buffer_CD[: self.num_rows] = self.in_use()
-        buffer_CD[self.num_rows : needed] = vectors_MD
-        return Tail(buffer_CD, needed)
+    part: Part
+    first_row: int
+    alive_N: NDArray[np.bool_] | None
+    """None while all of them are."""
+    num_removed: int
+
+    def without(self, removed_ids: NDArray[np.int64]) -> "tuple[PlacedPart, NDArray[np.int64]]":
+        """The part after some ids were removed, and the rows in it that were alive until now."""
+        rows = self.part.rows_of(removed_ids)
+        if self.alive_N is not None:
+            rows = rows[self.alive_N[rows]]
+        if not len(rows):
+            return self, rows
+        before_N = self.alive_N
+        alive_N = np.ones(self.part.num_rows, dtype=bool) if before_N is None else before_N.copy()
+        alive_N[rows] = False
+        return replace(self, alive_N=alive_N, num_removed=self.num_removed + len(rows)), rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
     """All live segments at one generation; immutable."""
 
-    generation: int
-    main: MainIndex
+    stand: Stand
+    """Where the catalog stood."""
+    parts: tuple[PlacedPart, ...]
     tail: Tail
-    columns: SegmentColumns
-    """Of all N rows; a removed row has the video number REMOVED."""
-
-    run_starts_R: NDArray[np.int64]
-    """Rows where another video begins, ascending, and N at the end."""
-
     sum_D: NDArray[np.float64]
-    """Of the live vectors."""
+    """Of the live unit vectors."""
 
-    num_live: int
+    @classmethod
+    def of_parts(
+        cls, parts: Sequence[Part], removed_ids: NDArray[np.int64], *, stand: Stand, embed_dim: int
+    ) -> Self:
+        """The view of some parts, of which some segments are removed, and an empty tail.
+
+        Args:
+            parts: ascending by segment id.
+        """
+        placed = []
+        sum_D = np.zeros(embed_dim, dtype=np.float64)
+        first_row = 0
+        for part in parts:
+            own_ids = removed_ids[
+                (removed_ids >= part.first_segment_id) & (removed_ids <= part.last_segment_id)
+            ]
+            here, gone = PlacedPart(part, first_row, None, 0).without(own_ids)
+            placed.append(here)
+            sum_D += part.summary.sum_D - part.sum_of(gone)
+            first_row += part.num_rows
+        return cls(stand=stand, parts=tuple(placed), tail=Tail.empty(embed_dim), sum_D=sum_D)
 
     @property
-    def num_main(self) -> int:
-        """F, rows of the main index."""
-        return len(self.main.vectors.ids_N)
+    def num_in_parts(self) -> int:
+        """F."""
+        return self.parts[-1].first_row + self.parts[-1].part.num_rows if self.parts else 0
 
     @property
     def num_removed(self) -> int:
         """Rows that are still there and found no more."""
-        return self.columns.num_segments - self.num_live
+        return sum(placed.num_removed for placed in self.parts) + self.tail.num_removed
+
+    @property
+    def num_live(self) -> int:
+        """Rows that may be found."""
+        return self.num_in_parts + self.tail.num_rows - self.num_removed
+
+    @property
+    def last_segment_id(self) -> int:
+        """The highest id that it knows of; 0 for none."""
+        if self.tail.num_rows:
+            return self.tail.last_segment_id
+        return self.parts[-1].part.last_segment_id if self.parts else 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every part is searched row by row."""
+        return all(placed.part.index.is_exact for placed in self.parts)
 
     def advanced(
-        self,
-        *,
-        generation: int,
-        added: SegmentColumns,
-        added_MD: Vectors,
-        removed_ids: NDArray[np.int64],
+        self, *, stand: Stand, added: Sequence[StoredRows], removed_ids: NDArray[np.int64]
     ) -> "View":
-        """The view at a later generation; only one thread at a time may advance a line of views."""
-        columns = joined([self.columns, added])
-        gone = _live_rows_of(columns, removed_ids)
-        video_numbers_N = columns.video_numbers_N
-        video_numbers_N[gone] = REMOVED  # fresh from concatenate: nobody else sees it
-        tail = self.tail.append(added_MD)
-        sum_D = self.sum_D + sum_rows(added_MD)
-        sum_D -= sum_rows(_rows(self.main, tail, gone))
-        return View(
-            generation=generation,
-            main=self.main,
-            tail=tail,
-            columns=columns,
-            run_starts_R=_run_starts(video_numbers_N),
-            sum_D=sum_D,
-            num_live=self.num_live + added.num_segments - len(gone),
-        )
+        """The view at a later generation; only one thread at a time may advance a line of views.
+
+        Args:
+            added: what follows `last_segment_id`, ascending by id.
+        """
+        sum_D = self.sum_D.copy()
+        parts = []
+        for placed in self.parts:
+            own_ids = removed_ids[
+                (removed_ids >= placed.part.first_segment_id)
+                & (removed_ids <= placed.part.last_segment_id)
+            ]
+            left, gone = placed.without(own_ids) if len(own_ids) else (placed, own_ids[:0])
+            parts.append(left)
+            sum_D -= placed.part.sum_of(gone)
+        tail = self.tail
+        for rows in added:
+            tail = tail.append(rows)
+        sum_D += tail.sum_from(self.tail.num_rows)
+        tail, tail_gone_D = tail.without(removed_ids)
+        return View(stand=stand, parts=tuple(parts), tail=tail, sum_D=sum_D - tail_gone_D)
 
     def background(self, query_D: Vectors) -> float:
         """The query's mean score over all live segments; 0 when there are none."""
         return float(query_D @ self.sum_D) / self.num_live if self.num_live else 0.0
 
+    def columns(self, rows: slice | NDArray[np.int64]) -> SegmentColumns:
+        """Ids, videos and times of some rows; of one video where it is a slice.
+
+        Raises:
+            LibraryCorruptError: they are not what was written.
+        """
+        if isinstance(rows, slice):
+            place, first_row = self._place_of(rows.start)
+            return place.columns(slice(rows.start - first_row, rows.stop - first_row))
+        pieces = [(at, place.columns(rows[at] - first)) for at, place, first in self._split(rows)]
+        order = np.argsort(np.concatenate([np.empty(0, dtype=np.int64), *(p[0] for p in pieces)]))
+        nothing = self.tail.columns(slice(0, 0))
+        return joined([nothing, *(piece for _, piece in pieces)]).take(order)
+
     def rows_of_video_at(self, row: int) -> slice:
         """All rows of the video that this live row belongs to."""
-        run = int(np.searchsorted(self.run_starts_R, row, side="right"))
-        return slice(int(self.run_starts_R[run - 1]), int(self.run_starts_R[run]))
+        place, first_row = self._place_of(row)
+        run = place.run_at(row - first_row)
+        return slice(run.start + first_row, run.stop + first_row)
 
     def scores(self, rows: slice | NDArray[np.int64], query_D: Vectors) -> Vectors:
         """Cosine of the query with some rows, the same to the last bit however they are asked for.
 
-        BLAS's matrix products round by position, which would tear equal scores apart.
+        Args:
+            rows: of one video where it is a slice.
+
+        Raises:
+            LibraryCorruptError: they are not what was written.
         """
-        rows_KD = _rows(self.main, self.tail, rows)
-        scores_K: Vectors = np.vecdot(rows_KD, query_D).clip(-1, 1)
+        if isinstance(rows, slice):
+            place, first_row = self._place_of(rows.start)
+            return place.scores(slice(rows.start - first_row, rows.stop - first_row), query_D)
+        scores_K = np.empty(len(rows), dtype=np.float32)
+        for at, place, first_row in self._split(rows):
+            scores_K[at] = place.scores(rows[at] - first_row, query_D)
         return scores_K
 
-    def candidates(self, query_D: Vectors, k: int) -> Candidates:
-        """The `k` best live rows or more; fewer where removed rows took their places.
+    def rows_of_videos(self, video_numbers: NDArray[np.int64]) -> Kept:
+        """The rows of some videos, for `candidates` to keep to."""
+        return Kept(
+            tuple(placed.part.rows_of_videos(video_numbers) for placed in self.parts),
+            np.isin(self.tail.video_numbers(), video_numbers),
+        )
 
-        The caller looks at `floor` and asks for more. Nothing is filtered inside FAISS: its GPU
-        side ignores filters without a word (faiss#3924).
+    def candidates(self, query_D: Vectors, k: int, *, kept: Kept | None = None) -> Candidates:
+        """The `k` best live rows or more, all there are if they are fewer.
+
+        Args:
+            kept: rows to keep to, removed ones among them or not; None for all.
         """
-        rows, floor = [], -np.inf
-        if self.num_main:
-            wanted = min(k, self.num_main)
-            found = self.main.searcher.search(query_D, wanted)
-            rows.append(found.rows_k)
-            floor = float(found.scores_k[-1]) if wanted < self.num_main else floor
-        if self.tail.num_rows:
-            scores_M = np.vecdot(self.tail.in_use(), query_D)
-            wanted = min(k, len(scores_M))
-            best = np.argpartition(-scores_M, wanted - 1)[:wanted]
-            rows.append(best + self.num_main)
-            floor = max(floor, float(scores_M[best].min())) if wanted < len(scores_M) else floor
-        rows_k = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
-        rows_k = rows_k[self.columns.video_numbers_N[rows_k] != REMOVED]
-        scores_k = self.scores(rows_k, query_D)
+        rows, scores, floor = [], [], -np.inf
+        for number, placed in enumerate(self.parts):
+            keep_N = placed.alive_N
+            if kept is not None:
+                own_N = kept.parts[number]
+                keep_N = own_N if keep_N is None else keep_N & own_N
+            found = placed.part.search(query_D, k, keep_N=keep_N)
+            rows.append(found.rows_k + placed.first_row)
+            scores.append(found.scores_k)
+            floor = max(floor, found.floor)
+        found = self.tail.search(query_D, k, keep_M=None if kept is None else kept.tail_M)
+        rows_k = np.concatenate([*rows, found.rows_k + self.num_in_parts])
+        scores_k = np.concatenate([*scores, found.scores_k])
         best_first = np.lexsort((rows_k, -scores_k))
-        return Candidates(rows_k[best_first], scores_k[best_first], floor)
+        return Candidates(rows_k[best_first], scores_k[best_first], max(floor, found.floor))
 
+    def _place_of(self, row: int) -> "tuple[Part | Tail, int]":
+        """Where a row stands, and the first row of that place."""
+        for placed in reversed(self.parts):
+            if placed.first_row <= row < placed.first_row + placed.part.num_rows:
+                return placed.part, placed.first_row
+        return self.tail, self.num_in_parts
 
-def first_view(main: MainIndex, live: SegmentColumns, *, generation: int, tail_MD: Vectors) -> View:
-    """The view of a main index and of all segments that are alive at `generation`.
-
-    Args:
-        live: every live segment, those of the main index among them.
-        tail_MD: vectors of the live segments that the main index lacks, ascending by id.
-    """
-    ids_F = main.vectors.ids_N
-    in_tail = ~np.isin(live.ids_N, ids_F, assume_unique=True)
-    columns = joined([_of_main(ids_F, live), live.take(in_tail)])
-    empty = Tail(np.empty((0, main.vectors.vectors_ND.shape[1]), dtype=np.float32), 0)
-    tail = empty.append(tail_MD)
-    alive_F = columns.video_numbers_N[: len(ids_F)] != REMOVED
-    sum_D = sum_rows(main.vectors.vectors_ND) + sum_rows(tail_MD)
-    if not alive_F.all():
-        sum_D -= sum_rows(main.vectors.vectors_ND[~alive_F])
-    return View(
-        generation=generation,
-        main=main,
-        tail=tail,
-        columns=columns,
-        run_starts_R=_run_starts(columns.video_numbers_N),
-        sum_D=sum_D,
-        num_live=live.num_segments,
-    )
-
-
-def sum_rows(vectors_KD: Vectors) -> NDArray[np.float64]:
-    """The sum of some vectors; float64 over float32 parts, so that a million rows lose nothing."""
-    total_D = np.zeros(vectors_KD.shape[1], dtype=np.float64)
-    for start in range(0, len(vectors_KD), _SUM_ROWS):
-        total_D += vectors_KD[start : start + _SUM_ROWS].sum(axis=0, dtype=np.float64)
-    return total_D
-
-
-def _of_main(ids_F: NDArray[np.int64], live: SegmentColumns) -> SegmentColumns:
-    """Columns of the main index's rows; those that live no more are REMOVED."""
-    video_numbers_F = np.full(len(ids_F), REMOVED, dtype=np.int64)
-    starts_F, stops_F = np.zeros(len(ids_F)), np.zeros(len(ids_F))
-    in_main = np.isin(live.ids_N, ids_F, assume_unique=True)
-    at = np.searchsorted(ids_F, live.ids_N[in_main])
-    video_numbers_F[at] = live.video_numbers_N[in_main]
-    starts_F[at], stops_F[at] = live.starts_N[in_main], live.stops_N[in_main]
-    return SegmentColumns(ids_F, video_numbers_F, starts_F, stops_F)
-
-
-def _live_rows_of(columns: SegmentColumns, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of those ids that are here and alive."""
-    rows = np.searchsorted(columns.ids_N, ids)
-    rows = rows[rows < columns.num_segments]
-    found = np.isin(columns.ids_N[rows], ids)
-    rows = rows[found]
-    alive: NDArray[np.int64] = rows[columns.video_numbers_N[rows] != REMOVED]
-    return np.unique(alive)
-
-
-def _run_starts(video_numbers_N: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the video number changes; 0 and N are always among them."""
-    breaks = np.flatnonzero(np.diff(video_numbers_N)) + 1
-    return np.unique(np.concatenate([[0], breaks, [len(video_numbers_N)]]).astype(np.int64))
-
-
-def _rows(main: MainIndex, tail: Tail, rows: slice | NDArray[np.int64]) -> Vectors:
-    """Vectors of some rows of main index and tail: a view where a slice lies in one of them."""
-    num_main = len(main.vectors.ids_N)
-    vectors_FD = main.vectors.vectors_ND
-    if isinstance(rows, slice):
-        if rows.stop <= num_main:
-            return vectors_FD[rows]
-        if rows.start >= num_main:
-            return tail.in_use()[rows.start - num_main : rows.stop - num_main]
-        rows = np.arange(rows.start, rows.stop)
-    out_KD = np.empty((len(rows), vectors_FD.shape[1]), dtype=np.float32)
-    in_main = rows < num_main
-    out_KD[in_main] = vectors_FD[rows[in_main]]
-    out_KD[~in_main] = tail.in_use()[rows[~in_main] - num_main]
-    return out_KD
+    def _split(
+        self, rows: NDArray[np.int64]
+    ) -> "Iterator[tuple[NDArray[np.intp], Part | Tail, int]]":
+        """For each place with some of the rows: their positions, the place, its first row."""
+        first_rows = [placed.first_row for placed in self.parts] + [self.num_in_parts]
+        places = np.searchsorted(first_rows, rows, side="right") - 1
+        for number, first_row in enumerate(first_rows):
+            at = np.flatnonzero(places == number)
+            if len(at):
+                in_tail = number == len(self.parts)
+                yield at, self.tail if in_tail else self.parts[number].part, first_row

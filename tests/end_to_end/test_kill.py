@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NUM_VIDEOS = 24
 KILL_AFTER = (0, 1, 4, 6, NUM_VIDEOS)
-"""Videos that each run adds until it is killed; with all of them in, it publishes its snapshot."""
+"""Videos that each run adds until it is killed; with all of them in, it publishes its part."""
 
 
 @pytest.fixture(scope="module")

@@ -96,5 +96,5 @@ def paths(library: Library, query_index: int, *, limit: int = 10) -> list[str]:
 def flip_a_bit(file: Path) -> None:
     """Damage a file near its end."""
     content = bytearray(file.read_bytes())
-    content[-9] ^= 4
+    content[-min(9, len(content))] ^= 4
     file.write_bytes(content)

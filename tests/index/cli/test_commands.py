@@ -95,7 +95,7 @@ def test_verify_says_what_differs(call: Call, lib: Path, tmp_path: Path) -> None
     import shutil
 
     broken = shutil.copytree(lib, tmp_path / "broken")
-    for index in broken.glob("snapshots/*/index.faiss"):
+    for index in broken.glob("parts/*/rows.bin"):
         index.write_bytes(b"damaged")
 
     good = json.loads(call("index", "verify", "--library", lib, "--json").out)

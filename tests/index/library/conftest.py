@@ -23,7 +23,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         put(writer, "/a.mp4", unit_rows(3, seed=1))
         put(writer, "/b.mp4", unit_rows(3, seed=2))
         gone = put(writer, "/gone.mp4", unit_rows(3, seed=3))
-        writer.publish_snapshot()
+        writer.publish()
         put(writer, "/c.mp4", unit_rows(3, seed=4))
         writer.remove_video(gone)
     return folder

@@ -117,7 +117,7 @@ class TestOpening:
                 put(writer, "/b.mp4", [axis(1)])
                 writer.remove_video(first)
             put(run, "/c.mp4", [axis(2)])
-            run.publish_snapshot()
+            run.publish()
 
         assert [paths(library, i) for i in range(3)] == [[], ["/b.mp4"], ["/c.mp4"]]
         assert library.verify() == []
@@ -126,13 +126,13 @@ class TestOpening:
         with library.lease(), Library.open(library.folder) as other, other.writer() as writer:
             put(writer, "/a.mp4", [axis(0)])
             with pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"):
-                writer.publish_snapshot()
+                writer.publish()
 
         with library.writer() as writer:
-            assert writer.publish_snapshot()
+            assert writer.publish()
 
     def test_a_short_writer_leaves_alone_what_a_run_is_writing(self, library: Library) -> None:
-        half_written = library.folder / "snapshots" / "9.partial"
+        half_written = library.folder / "parts" / "9.partial"
         with library.lease():
             half_written.mkdir(parents=True)
             with library.writer() as writer:
@@ -144,7 +144,7 @@ class TestOpening:
         "use",
         [
             lambda writer: put(writer, "/a.mp4", [axis(0)]),
-            lambda writer: writer.publish_snapshot(),
+            lambda writer: writer.publish(),
             lambda writer: writer.find_at("/a.mp4"),
             lambda writer: writer.find_by_hash("ab"),
             lambda writer: writer.find_unchanged(file_version("/a.mp4")),
@@ -184,4 +184,4 @@ class TestOpening:
             with pytest.raises(ValueError, match="was closed"):
                 put(writer, "/a.mp4", [axis(0)])
             with pytest.raises(ValueError, match="was closed"):
-                writer.publish_snapshot()
+                writer.publish()

@@ -86,7 +86,7 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
     @rule()
     def publish(self) -> None:
         with self.library.writer() as writer:
-            writer.publish_snapshot()
+            writer.publish()
 
     @rule()
     def open_again(self) -> None:

@@ -31,7 +31,7 @@ def run_sql(library: Library, *statements: str) -> None:
 class TestVerifying:
     @pytest.fixture
     def full(self, tmp_path: Path, templates: Path) -> Iterator[Library]:
-        """Two videos in a snapshot, one newer, one that was removed since."""
+        """Two videos in a part, one newer, one that was removed since."""
         with Library.open(shutil.copytree(templates / "full", tmp_path / "library")) as library:
             yield library
 
@@ -54,15 +54,10 @@ class TestVerifying:
             ("DELETE FROM segments WHERE video_number = 1", "should have 3 segments and has 0"),
             ("UPDATE segments SET stop_seconds = -1 WHERE id = 2", "segment 2 ends before"),
             ("INSERT INTO segments VALUES (99, 77, 0, 4, 5)", "row 99 of segments belongs to no"),
-            ("DELETE FROM tombstones", "has segment 7, which the catalog does not know"),
-            (
-                "INSERT INTO tombstones VALUES (1, 99)",
-                "snapshot 3 lacks segment 1",
-            ),
-            ("UPDATE snapshots SET checksum = 'x'", "snapshot 3 .* is damaged"),
-            ("UPDATE snapshots SET num_segments = 1", "9 vectors of 4 dimensions, 1 of 4"),
-            ("UPDATE library SET fingerprint = 'other'", "snapshot 3 says of itself"),
-            ("UPDATE library SET generation = 2", "snapshot 3 is newer than the catalog"),
+            ("DELETE FROM tombstones", "part .* has 3 segments that the catalog does not know"),
+            ("UPDATE segments SET start_seconds = 1.5 WHERE id = 2", "differ at segment 2"),
+            ("UPDATE parts SET checksum = 'x'", "part.json .* is damaged"),
+            ("UPDATE library SET generation = 2", "part .* is newer than the catalog"),
             (
                 "UPDATE videos SET num_segments = 0, state = 'indexed' WHERE number = 1",
                 "indexed without a single segment",
@@ -74,25 +69,33 @@ class TestVerifying:
 
         assert any(re.search(said, line) for line in full.verify())
 
-    def test_a_snapshot_that_a_killed_run_did_not_list_is_no_difference(
-        self, full: Library
-    ) -> None:
-        run_sql(full, "DELETE FROM snapshots")
+    def test_a_part_that_a_killed_run_did_not_list_is_no_difference(self, full: Library) -> None:
+        run_sql(full, "DELETE FROM parts")
 
         assert full.verify() == []
-        with full.lease():
-            pass
-        assert list((full.folder / "snapshots").iterdir()) == []
+        with full.writer() as writer:
+            writer.publish()
+        assert len(list((full.folder / "parts").iterdir())) == 1
 
-    def test_a_flipped_bit_in_the_snapshot_is_told(self, full: Library) -> None:
-        flip_a_bit(full.folder / "snapshots" / "3" / "index.faiss")
+    def test_a_flipped_bit_in_a_part_is_told(self, full: Library) -> None:
+        flip_a_bit(next(full.folder.glob("parts/*/vectors.faiss")))
 
-        assert re.search("snapshot 3 .* is damaged", full.verify()[0])
+        assert re.search("vectors.faiss .* is damaged", full.verify()[0])
 
-    def test_a_missing_snapshot_is_told(self, full: Library) -> None:
-        (full.folder / "snapshots" / "3" / "index.faiss").unlink()
+    def test_a_missing_file_of_a_part_is_told(self, full: Library) -> None:
+        next(full.folder.glob("parts/*/rows.bin")).unlink()
 
-        assert re.search("snapshot 3 .* cannot be read", full.verify()[0])
+        assert re.search("rows.bin .* cannot be read", full.verify()[0])
+
+    def test_a_part_that_lacks_a_segment_is_told(self, full: Library) -> None:
+        """As if the catalog had been restored with a segment that the part never saw."""
+        run_sql(
+            full,
+            "DELETE FROM tombstones WHERE segment_id = 9",
+            "UPDATE parts SET last_segment_id = 12",
+        )
+
+        assert any("lacks segment 10" in sentence for sentence in full.verify())
 
     def test_embeddings_that_were_swapped_are_told(self, full: Library) -> None:
         run_sql(
@@ -103,10 +106,8 @@ class TestVerifying:
             "UPDATE embeddings SET (vectors, checksum) = (SELECT * FROM a) WHERE video_number = 2",
         )
 
-        assert full.verify() == [
-            "snapshot 3 and the catalog differ from segment 1 on",
-            "snapshot 3 and the catalog differ from segment 4 on",
-        ]
+        (sentence,) = full.verify()
+        assert sentence.endswith("and the catalog differ at segment 1")
 
     def test_damaged_embeddings_are_not_searched_as_if_nothing_were(self, full: Library) -> None:
         run_sql(full, "UPDATE embeddings SET vectors = zeroblob(24)")

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
-from index.catalog.columns import SegmentColumns
-from index.catalog.reads import StoredVectors
+from index.catalog.columns import SegmentColumns, joined
+from index.catalog.connection import Stand
+from index.catalog.parts import StoredRows
 from index.search.moments import ScoredSegment, search_view
-from index.vectors.faiss_device import CpuSearcher
-from index.vectors.snapshot import build_vectors
-from index.vectors.view import MainIndex, View, first_view
+from index.vectors.part import part_in_memory
+from index.vectors.view import View
 from tests.index.libraries import unit_rows
 from tests.index.search.brute_force import scored_segment, slow_merge
 
@@ -28,7 +28,7 @@ FAR_APART = 1e-5
 
 
 class Truth(NamedTuple):
-    """A view, and its live windows with their vectors."""
+    """A view, and its live windows with the vectors that are stored of them."""
 
     view: View
     windows: list[ScoredSegment]
@@ -41,46 +41,61 @@ class Truth(NamedTuple):
 def make_view(
     sizes: Sequence[int], *, num_in_main: int, removed: set[int], seed: int, num_distinct: int
 ) -> Truth:
-    """Videos of these sizes: `num_in_main` in FAISS, the others newer, some removed later.
+    """Videos of these sizes: `num_in_main` in a part, the others newer, some removed later.
 
     Args:
         num_distinct: vectors are drawn from so many, so that scores are often equal.
     """
     rng = np.random.default_rng(seed)
     palette = unit_rows(num_distinct, seed=seed).astype(np.float16)
-    stored, columns, first_id = [], [], 1
+    stored, first_id = [], 1
     for number, size in enumerate(sizes):
-        vectors_SD = palette[rng.integers(0, num_distinct, size)]
-        stored.append(StoredVectors(number, first_id, vectors_SD))
-        columns += [(first_id + i, number, 2.0 * i, 2.0 * i + 4) for i in range(size)]
+        stored.append(a_video(number, first_id, palette[rng.integers(0, num_distinct, size)]))
         first_id += size + 1
-    table = np.array(columns, dtype=float).reshape(-1, 4)
-    every = as_columns(table)
-    in_main = every.video_numbers_N < num_in_main
-    all_vectors = build_vectors(stored, embed_dim=4).vectors_ND
-    main_vectors = build_vectors(stored[:num_in_main], embed_dim=4)
-    main = MainIndex(main_vectors, CpuSearcher(main_vectors.flat), 1, from_snapshot=True)
-    view = first_view(
-        main, as_columns(table[in_main]), generation=1, tail_MD=np.empty((0, 4), np.float32)
+    every = joined([NOTHING, *(video.columns for video in stored)])
+    view = view_of(stored[:num_in_main]).advanced(
+        stand=Stand("library", 2, "second"),
+        added=stored[num_in_main:],
+        removed_ids=every.ids_N[np.isin(every.video_numbers_N, list(removed))],
     )
-    gone = np.isin(every.video_numbers_N, list(removed))
-    view = view.advanced(
-        generation=2,
-        added=as_columns(table[~in_main]),
-        added_MD=all_vectors[~in_main],
-        removed_ids=every.ids_N[gone],
-    )
-    windows = [scored_segment(int(v), int(i), a, b, 0.0) for i, v, a, b in table[~gone].tolist()]
-    return Truth(view, windows, all_vectors[~gone])
+    live = [video for number, video in enumerate(stored) if number not in removed]
+    windows = [
+        scored_segment(number, segment_id, start, stop, 0.0)
+        for video in live
+        for segment_id, number, start, stop in zip(
+            *(c.tolist() for c in video.columns), strict=True
+        )
+    ]
+    vectors_ND = np.concatenate([np.empty((0, 4), np.float16), *(v.vectors_ND for v in live)])
+    return Truth(view, windows, vectors_ND.astype(np.float32))
 
 
-def as_columns(table: np.ndarray) -> SegmentColumns:
-    ids, videos = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-    return SegmentColumns(ids, videos, table[:, 2].copy(), table[:, 3].copy())
+NOTHING = SegmentColumns(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
+def a_video(number: int, first_id: int, vectors_SD: np.ndarray) -> StoredRows:
+    """A video of windows of 4 s every 2 s."""
+    each_S = np.arange(len(vectors_SD))
+    columns = SegmentColumns(
+        first_id + each_S, np.full(len(each_S), number), 2.0 * each_S, 2.0 * each_S + 4
+    )
+    return StoredRows(columns, vectors_SD)
+
+
+def view_of(stored: Sequence[StoredRows]) -> View:
+    """A view of some videos, all in one part."""
+    parts = []
+    if stored:
+        first, last = int(stored[0].columns.ids_N[0]), int(stored[-1].columns.ids_N[-1])
+        parts = [part_in_memory(stored, generation=1, first_segment_id=first, last_segment_id=last)]
+    removed = np.empty(0, dtype=np.int64)
+    return View.of_parts(parts, removed, stand=Stand("library", 1, "first"), embed_dim=4)
 
 
 def scored(truth: Truth, query_D: Vectors) -> list[ScoredSegment]:
-    scores_N = np.vecdot(truth.vectors_ND, query_D / np.linalg.norm(query_D)).clip(-1, 1)
+    inverse_norms_N = 1 / np.linalg.norm(truth.vectors_ND, axis=1)
+    products_N = np.vecdot(truth.vectors_ND, query_D / np.linalg.norm(query_D))
+    scores_N = (products_N * inverse_norms_N).clip(-1, 1)
     pairs = zip(truth.windows, scores_N.tolist(), strict=True)
     return [replace(window, score=score) for window, score in pairs]
 
@@ -138,22 +153,17 @@ class TestSearching:
         angles_N = np.abs(np.arange(400) - 200) * 0.004 + np.arange(400) * 1e-6
         rows_ND = np.zeros((400, 4), dtype=np.float32)
         rows_ND[:, 0], rows_ND[:, 1] = np.cos(angles_N), np.sin(angles_N)
-        vectors = build_vectors([StoredVectors(1, 1, rows_ND.astype(np.float16))], embed_dim=4)
-        table = np.array([(1 + i, 1, 2.0 * i, 2.0 * i + 4) for i in range(400)])
-        view = first_view(
-            MainIndex(vectors, CpuSearcher(vectors.flat), 1, from_snapshot=True),
-            as_columns(table),
-            generation=1,
-            tail_MD=np.empty((0, 4), np.float32),
-        )
+        video = a_video(1, 1, rows_ND.astype(np.float16))
+        view = view_of([video])
         query_D = rows_ND[200]
-        windows = [scored_segment(1, int(i), a, b, 0.0) for i, _, a, b in table.tolist()]
-        truth = Truth(view, windows, vectors.vectors_ND)
+        windows = [scored_segment(1, 1 + i, 2.0 * i, 2.0 * i + 4, 0.0) for i in range(400)]
+        truth = Truth(view, windows, video.vectors_ND.astype(np.float32))
 
         found = search_view(view, query_D, limit=1, merge=True)
 
-        background = float(np.mean(np.vecdot(vectors.vectors_ND, query_D)))
-        assert found == slow_merge(scored(truth, query_D), background=background)[:1]
+        windows = scored(truth, query_D)
+        background = float(np.mean([window.score for window in windows]))
+        assert found == slow_merge(windows, background=background)[:1]
         assert found[0].stop_seconds - found[0].start_seconds > 2 * 64 + 4
 
     def test_the_length_of_a_query_does_not_change_the_scores(self) -> None:
@@ -191,33 +201,26 @@ class TestSearching:
 class TestViews:
     @given(views)
     def test_an_advanced_view_equals_one_loaded_afresh(self, truth: Truth) -> None:
-        table = np.array(
-            [
-                [w.segment_id, w.video_number, w.start_seconds, w.stop_seconds]
-                for w in truth.windows
-            ],
-            float,
-        ).reshape(-1, 4)
-        main, tail = truth.view.main, truth.view.tail
-        in_tail = ~np.isin(table[:, 0], main.vectors.ids_N)
+        live = [
+            a_video_of(truth, number) for number in sorted({w.video_number for w in truth.windows})
+        ]
 
-        fresh = first_view(main, as_columns(table), generation=2, tail_MD=truth.vectors_ND[in_tail])
+        fresh = view_of(live)
 
         query_D = unit_rows(1, seed=3)[0]
-        assert tail.num_rows >= fresh.tail.num_rows
         assert fresh.num_live == truth.view.num_live == len(truth.windows)
         assert fresh.sum_D == pytest.approx(truth.view.sum_D, abs=1e-4)
-        assert search_view(fresh, query_D, limit=500, merge=False) == search_view(
-            truth.view, query_D, limit=500, merge=False
-        )
+        found = search_view(truth.view, query_D, limit=500, merge=False)
+        expected = search_view(fresh, query_D, limit=500, merge=False)
+        assert [w.score for w in found] == pytest.approx([w.score for w in expected], abs=FAR_APART)
 
     def test_an_older_view_does_not_notice_the_newer_one(self) -> None:
         old = make_view([3, 2], num_in_main=1, removed=set(), seed=1, num_distinct=99)
-        ids = np.array([100, 101])
-        added = SegmentColumns(ids, np.array([7, 7]), np.array([0.0, 2.0]), np.array([4.0, 6.0]))
 
         new = old.view.advanced(
-            generation=3, added=added, added_MD=unit_rows(2, seed=9), removed_ids=np.array([1])
+            stand=Stand("library", 3, "third"),
+            added=[a_video(7, 100, unit_rows(2, seed=9).astype(np.float16))],
+            removed_ids=np.array([1]),
         )
 
         query_D = unit_rows(1, seed=3)[0]
@@ -227,3 +230,38 @@ class TestViews:
         found_new = search_view(new, query_D, limit=99, merge=False)
         assert {window.video_number for window in found_new} == {0, 1, 7}
         assert len(found_new) == 6
+
+    @given(views, st.sets(st.integers(0, 8)), st.integers(1, 40), st.integers(0, 100))
+    def test_what_is_kept_to_some_videos_is_theirs_and_all_of_it(
+        self, truth: Truth, numbers: set[int], k: int, seed: int
+    ) -> None:
+        query_D = unit_rows(1, seed=seed)[0]
+        theirs = [w for w in scored(truth, query_D) if w.video_number in numbers]
+        kept = truth.view.rows_of_videos(np.array(sorted(numbers), dtype=np.int64))
+
+        found = truth.view.candidates(query_D, k, kept=kept)
+
+        columns = truth.view.columns(found.rows_k)
+        assert set(columns.video_numbers_N.tolist()) <= numbers
+        assert len(found.rows_k) >= min(k, len(theirs))
+        best = sorted((w.score for w in theirs), reverse=True)
+        certain = [score for score in found.scores_k.tolist() if score >= found.floor]
+        assert certain == pytest.approx(best[: len(certain)], abs=FAR_APART)
+
+    def test_scores_and_columns_of_rows_from_everywhere(self) -> None:
+        truth = make_view([3, 2, 4], num_in_main=1, removed={1}, seed=1, num_distinct=99)
+        query_D = unit_rows(1, seed=3)[0]
+        rows = np.array([8, 0, 5, 2])
+
+        together = truth.view.scores(rows, query_D)
+
+        alone = [truth.view.scores(np.array([row]), query_D)[0] for row in rows]
+        assert together.tolist() == alone
+        assert truth.view.columns(rows).ids_N.tolist() == [11, 1, 8, 3]
+
+
+def a_video_of(truth: Truth, number: int) -> StoredRows:
+    """A live video of a view."""
+    own = [i for i, window in enumerate(truth.windows) if window.video_number == number]
+    first = truth.windows[own[0]].segment_id
+    return a_video(number, first, truth.vectors_ND[own].astype(np.float16))

@@ -1,0 +1,173 @@
+"""The published parts, and what a part is made of, as the catalog tells it.
+
+Axes: N segments, D dimensions.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from index.catalog.columns import SegmentColumns
+from index.catalog.reads import StoredVectors, segments_between, stored_vectors
+from index.catalog.tables import (
+    EmbeddingRecord,
+    EpochRecord,
+    LibraryRecord,
+    PartRecord,
+    SegmentRecord,
+    TombstoneRecord,
+)
+from index.errors import LibraryCorruptError
+
+
+class PartFacts(NamedTuple):
+    """A published part as the catalog knows it; see PartRecord for the fields."""
+
+    name: str
+    generation: int
+    kind: str
+    parameters: str
+    first_segment_id: int
+    last_segment_id: int
+    num_rows: int
+    recall: float | None
+    checksum: str
+    damaged: bool
+
+
+_COLUMNS = [getattr(PartRecord, name) for name in PartFacts._fields]
+
+
+def published_parts(connection: Connection) -> list[PartFacts]:
+    """The parts that may be trusted, ascending by segment id."""
+    rows = connection.execute(select(*_COLUMNS).order_by(PartRecord.first_segment_id))
+    return [PartFacts(*row) for row in rows]
+
+
+def newest_segment_id(connection: Connection) -> int:
+    """The highest id of a live segment; 0 when there is none."""
+    newest = select(func.coalesce(func.max(SegmentRecord.id), 0))
+    return connection.execute(newest).scalar_one()
+
+
+class StoredRows(NamedTuple):
+    """Segments with their vectors, whole videos, ascending by id."""
+
+    columns: SegmentColumns
+    vectors_ND: NDArray[np.float16]
+
+
+def rows_after(
+    connection: Connection, segment_id: int, *, last_id: int, embed_dim: int, at_least: int
+) -> StoredRows | None:
+    """Some live segments that follow an id, as many videos as hold `at_least` segments or more.
+
+    Args:
+        last_id: where to stop; of a video all segments come or none.
+
+    Raises:
+        LibraryCorruptError: the stored bytes are not what was written.
+    """
+    query = (
+        select(EmbeddingRecord.__table__)
+        .where(EmbeddingRecord.first_segment_id.between(segment_id + 1, last_id))
+        .order_by(EmbeddingRecord.first_segment_id)
+    )
+    found: list[StoredVectors] = []
+    num_rows = 0
+    with connection.execution_options(yield_per=16).execute(query) as rows:
+        for row in rows:
+            found.append(stored_vectors(row, embed_dim))
+            num_rows += len(found[-1].vectors_SD)
+            if num_rows >= at_least:
+                break
+    if not found:
+        return None
+    first = found[0].first_segment_id
+    last = found[-1].first_segment_id + len(found[-1].vectors_SD) - 1
+    columns = segments_between(connection, first, last)
+    if columns.num_segments != num_rows:
+        raise LibraryCorruptError(
+            f"the segments {first}..{last} and their embeddings do not agree: "
+            f"run `cpd index verify`"
+        )
+    return StoredRows(columns, np.concatenate([row.vectors_SD for row in found]))
+
+
+def removed_between(connection: Connection, first_id: int, last_id: int) -> NDArray[np.int64]:
+    """Ids of removed segments in a range that the catalog still remembers, ascending."""
+    ids = connection.execute(
+        select(TombstoneRecord.segment_id)
+        .where(TombstoneRecord.segment_id.between(first_id, last_id))
+        .order_by(TombstoneRecord.segment_id)
+    ).scalars()
+    return np.fromiter(ids, dtype=np.int64)
+
+
+def count_removed(connection: Connection, facts: PartFacts) -> int:
+    """How many rows of a part are removed by now."""
+    return connection.execute(
+        select(func.count()).where(
+            TombstoneRecord.segment_id.between(facts.first_segment_id, facts.last_segment_id),
+            TombstoneRecord.generation > facts.generation,
+        )
+    ).scalar_one()
+
+
+def count_segments(connection: Connection, first_id: int, last_id: int) -> int:
+    """How many live segments have an id in a range."""
+    return connection.execute(
+        select(func.count()).where(SegmentRecord.id.between(first_id, last_id))
+    ).scalar_one()
+
+
+def replace_parts(
+    connection: Connection, facts: PartFacts | None, *, replaced: Sequence[str]
+) -> None:
+    """List a part in the place of others, and forget what only the others needed.
+
+    Args:
+        facts: None where no segment of the others is alive.
+        replaced: names of the parts that go.
+    """
+    connection.execute(delete(PartRecord).where(PartRecord.name.in_(replaced)))
+    if facts is not None:
+        connection.execute(insert(PartRecord), facts._asdict())
+    _forget_tombstones(connection)
+
+
+def mark_damaged(connection: Connection, names: Sequence[str]) -> None:
+    """Note that parts are not what was written: the next publish makes them anew."""
+    connection.execute(update(PartRecord).where(PartRecord.name.in_(names)).values(damaged=True))
+
+
+def _forget_tombstones(connection: Connection) -> None:
+    """Drop the tombstones that no part needs: older than the part of their id, or of no part.
+
+    A reader that stands before a dropped one opens the parts afresh (`tombstones_since`).
+    """
+    oldest_needed = (
+        select(PartRecord.id)
+        .where(
+            TombstoneRecord.segment_id.between(
+                PartRecord.first_segment_id, PartRecord.last_segment_id
+            ),
+            TombstoneRecord.generation > PartRecord.generation,
+        )
+        .exists()
+    )
+    newest = connection.execute(
+        select(func.coalesce(func.max(PartRecord.generation), 0))
+    ).scalar_one()
+    connection.execute(
+        delete(TombstoneRecord).where(TombstoneRecord.generation <= newest, ~oldest_needed)
+    )
+    connection.execute(
+        delete(EpochRecord).where(
+            EpochRecord.generation < newest,
+        )
+    )
+    connection.execute(update(LibraryRecord).values(tombstones_since=newest))

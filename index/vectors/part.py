@@ -1,0 +1,246 @@
+"""A part: the vectors of a range of segments, which never change, and what is known of each.
+
+Rows ascend by segment id, and the rows of one video stand together. A part is mapped from files
+(`index.vectors.part_files`) or stands in memory, made from the catalog.
+
+Scores are cosines: the inner product of the query with the stored float16 row, times the inverse of
+that row's norm, which rounding to float16 moves by up to 0.0005.
+
+Axes: N rows, K of them, k found, R runs of rows of one video, D dimensions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpd_model.encoder import Vectors
+from index.catalog.columns import SegmentColumns
+from index.catalog.parts import StoredRows
+from index.vectors.checked_file import CheckedFile
+from index.vectors.kinds import ExactIndex, PartIndex
+from index.vectors.matrix import HalfMatrix
+
+ROW_TYPE = np.dtype(
+    [
+        ("segment_id", "<i8"),
+        ("video_number", "<i8"),
+        ("start_seconds", "<f8"),
+        ("stop_seconds", "<f8"),
+        ("inverse_norm", "<f4"),
+    ]
+)
+"""What is known of a row beside its vector; 36 bytes, as they stand in the file."""
+
+RUN_TYPE = np.dtype([("video_number", "<i8"), ("first_row", "<i8")])
+"""Rows of one video, up to where the next run begins."""
+
+_EXACT_SHARE = 0.01
+"""A filter that keeps so little or less of a part is searched exactly: IVF would miss rows."""
+
+_SUM_ROWS = 16_384
+
+
+class PartCandidates(NamedTuple):
+    """Rows of a part that fit a query, with exact scores, best first."""
+
+    rows_k: NDArray[np.int64]
+    scores_k: Vectors
+    floor: float
+    """Every row that scores above it is among them; -inf when all rows that may be found are. An
+    approximate index keeps this only as far as its recall goes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartSummary:
+    """What is known of a part as a whole, so that opening it reads no row."""
+
+    sum_D: NDArray[np.float64]
+    """Of the unit vectors."""
+    least_inverse_norm: float
+    greatest_inverse_norm: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Vectors, rows and runs of a range of segment ids; immutable."""
+
+    name: str
+    """Of its folder; empty for one that stands in memory only."""
+    generation: int
+    """Segments that were removed up to it are not in the part."""
+    first_segment_id: int
+    last_segment_id: int
+    """It answers for all segments of this range."""
+    matrix: HalfMatrix
+    rows_N: NDArray[np.void]
+    """Of ROW_TYPE."""
+    runs_R: NDArray[np.void]
+    """Of RUN_TYPE, ascending by row."""
+    summary: PartSummary
+    rows_file: CheckedFile | None
+    index: PartIndex
+    """What finds candidates."""
+
+    @property
+    def num_rows(self) -> int:
+        """N."""
+        return len(self.rows_N)
+
+    def columns(self, rows: slice | NDArray[np.int64]) -> SegmentColumns:
+        """Ids, videos and times of some rows.
+
+        Raises:
+            LibraryCorruptError: they are not what was written.
+        """
+        taken = self._rows(rows)
+        return SegmentColumns(
+            ids_N=np.ascontiguousarray(taken["segment_id"]),
+            video_numbers_N=np.ascontiguousarray(taken["video_number"]),
+            starts_N=np.ascontiguousarray(taken["start_seconds"]),
+            stops_N=np.ascontiguousarray(taken["stop_seconds"]),
+        )
+
+    def scores(self, rows: slice | NDArray[np.int64], query_D: Vectors) -> Vectors:
+        """Cosine of the query with some rows, the same to the last bit however they are asked for.
+
+        Raises:
+            LibraryCorruptError: the rows are not what was written.
+        """
+        inverse_norms_K = self._rows(rows)["inverse_norm"]
+        scores_K: Vectors = (self.matrix.dot(rows, query_D) * inverse_norms_K).clip(-1, 1)
+        return scores_K
+
+    def sum_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The sum of some unit vectors (D,)."""
+        total_D = np.zeros(self.matrix.embed_dim, dtype=np.float64)
+        for start in range(0, len(rows), _SUM_ROWS):
+            block = rows[start : start + _SUM_ROWS]
+            unit_KD = self.matrix.decode(block) * self._rows(block)["inverse_norm"][:, np.newaxis]
+            total_D += unit_KD.sum(axis=0, dtype=np.float64)
+        return total_D
+
+    def rows_of(self, segment_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of those ids that are here, ascending."""
+        ids_N = self.rows_N["segment_id"]
+        rows = np.searchsorted(ids_N, segment_ids)
+        rows = np.unique(rows[rows < self.num_rows])
+        found: NDArray[np.int64] = rows[np.isin(ids_N[rows], segment_ids)]
+        return found
+
+    def run_at(self, row: int) -> slice:
+        """All rows of the video that this row belongs to."""
+        first_rows_R = self.runs_R["first_row"]
+        run = int(np.searchsorted(first_rows_R, row, side="right"))
+        stop = self.num_rows if run == len(first_rows_R) else int(first_rows_R[run])
+        return slice(int(first_rows_R[run - 1]), stop)
+
+    def rows_of_videos(self, video_numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which rows belong to these videos (N,)."""
+        first_rows_R = self.runs_R["first_row"]
+        lengths_R = np.diff(first_rows_R, append=self.num_rows)
+        return np.repeat(np.isin(self.runs_R["video_number"], video_numbers), lengths_R)
+
+    def search(
+        self, query_D: Vectors, k: int, *, keep_N: NDArray[np.bool_] | None = None
+    ) -> PartCandidates:
+        """The `k` best rows, or all that may be found if they are fewer.
+
+        Args:
+            keep_N: rows that may be found; None for all.
+        """
+        num_kept = self.num_rows if keep_N is None else int(np.count_nonzero(keep_N))
+        k = min(k, num_kept)
+        if k == 0:
+            return PartCandidates(
+                np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), -np.inf
+            )
+        index = self.index
+        if not index.is_exact and num_kept <= max(k, _EXACT_SHARE * self.num_rows):
+            index = ExactIndex(self.matrix)
+        found = index.search(query_D, k, keep_N=keep_N)
+        rows_k = found.rows_k if keep_N is None else found.rows_k[keep_N[found.rows_k]]
+        scores_k = self.scores(rows_k, query_D)
+        best_first = np.lexsort((rows_k, -scores_k))
+        floor = -np.inf
+        if len(rows_k) < num_kept and len(rows_k):
+            lowest = float(found.scores_k[-1]) + index.score_error
+            floor = self._bound(lowest) if index.is_exact else float(scores_k.min())
+        return PartCandidates(rows_k[best_first], scores_k[best_first], floor)
+
+    def check_all(self) -> None:
+        """Read all of its files again.
+
+        Raises:
+            LibraryCorruptError: one is not what was written.
+        """
+        self.matrix.check_all()
+        if self.rows_file is not None:
+            self.rows_file.check_all()
+
+    def _bound(self, product: float) -> float:
+        """The highest cosine of a row whose inner product is at most `product`."""
+        stretch = (
+            self.summary.greatest_inverse_norm if product > 0 else self.summary.least_inverse_norm
+        )
+        return product * stretch
+
+    def _rows(self, rows: slice | NDArray[np.int64]) -> NDArray[np.void]:
+        if self.rows_file is not None:
+            width = ROW_TYPE.itemsize
+            if isinstance(rows, slice):
+                self.rows_file.check_stretch(rows.start * width, rows.stop * width)
+            else:
+                self.rows_file.check(rows * width, width)
+        return self.rows_N[rows]
+
+
+def part_in_memory(
+    stored: Sequence[StoredRows], *, generation: int, first_segment_id: int, last_segment_id: int
+) -> Part:
+    """A part of what the catalog holds, without files; there must be rows."""
+    matrix = HalfMatrix.in_memory(np.concatenate([rows.vectors_ND for rows in stored]))
+    rows_N = np.concatenate([rows_from(rows) for rows in stored])
+    inverse_N = rows_N["inverse_norm"]
+    part = Part(
+        name="",
+        generation=generation,
+        first_segment_id=first_segment_id,
+        last_segment_id=last_segment_id,
+        matrix=matrix,
+        rows_N=rows_N,
+        runs_R=runs_of(rows_N["video_number"]),
+        summary=PartSummary(
+            sum_D=np.zeros(matrix.embed_dim),
+            least_inverse_norm=float(inverse_N.min()),
+            greatest_inverse_norm=float(inverse_N.max()),
+        ),
+        rows_file=None,
+        index=ExactIndex(matrix),
+    )
+    sum_D = part.sum_of(np.arange(part.num_rows))
+    return replace(part, summary=replace(part.summary, sum_D=sum_D))
+
+
+def rows_from(stored: StoredRows) -> NDArray[np.void]:
+    """What stands beside the vectors of some segments, of ROW_TYPE."""
+    columns = stored.columns
+    norms_N = np.linalg.norm(stored.vectors_ND.astype(np.float32), axis=1)
+    rows_N = np.empty(columns.num_segments, dtype=ROW_TYPE)
+    rows_N["segment_id"] = columns.ids_N
+    rows_N["video_number"] = columns.video_numbers_N
+    rows_N["start_seconds"] = columns.starts_N
+    rows_N["stop_seconds"] = columns.stops_N
+    rows_N["inverse_norm"] = 1 / np.maximum(norms_N, np.finfo(np.float32).tiny)
+    return rows_N
+
+
+def runs_of(video_numbers_N: NDArray[np.int64], *, first_row: int = 0) -> NDArray[np.void]:
+    """The runs of equal video numbers, of RUN_TYPE."""
+    begins = np.flatnonzero(np.diff(video_numbers_N, prepend=np.iinfo(np.int64).min))
+    runs_R = np.empty(len(begins), dtype=RUN_TYPE)
+    runs_R["video_number"] = video_numbers_N[begins]
+    runs_R["first_row"] = begins + first_row
+    return runs_R
