@@ -28,7 +28,8 @@ from index.errors import LibraryNotFoundError
 from index.ingest.events import AddListener
 from index.ingest.files import expand_patterns
 from index.label import LabelledVideo, check_labels, check_video, label_video, score_labels
-from index.library.add import AddFailure, AddReport, add_videos
+from index.library.add import add_videos
+from index.library.add_report import AddFailure, AddReport
 from index.library.library import Library as CatalogLibrary
 from index.library.opening import OpenLibrary, open_for_adding
 from index.search.moments import Hit

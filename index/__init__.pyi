@@ -11,9 +11,9 @@ from .ingest.pipeline import Bounds as Bounds
 from .ingest.sampling import plan_sampling as plan_sampling
 from .label import LabelledVideo as LabelledVideo
 from .label import label_video as label_video
-from .library.add import AddFailure as AddFailure
-from .library.add import AddReport as AddReport
 from .library.add import add_videos as add_videos
+from .library.add_report import AddFailure as AddFailure
+from .library.add_report import AddReport as AddReport
 from .library.library import Library as Library
 from .library.opening import open_for_adding as open_for_adding
 from .library.opening import open_for_search as open_for_search

@@ -127,6 +127,12 @@ def videos_by_hash(connection: Connection, content_hash: str) -> list[VideoRow]:
     return [_video_row(row) for row in connection.execute(query.order_by(VideoRecord.number))]
 
 
+def sizes_of_videos(connection: Connection) -> set[int]:
+    """The sizes of all indexed files, in bytes."""
+    query = select(VideoRecord.size_bytes).where(VideoRecord.state == "indexed").distinct()
+    return set(connection.execute(query).scalars())
+
+
 def unchanged_video(connection: Connection, file: FileVersion) -> str | None:
     """The id of the indexed video at this path if size and time still are what they were."""
     asked = {"path": file.path, "size_bytes": file.size_bytes, "mtime_ns": file.mtime_ns}

@@ -7,6 +7,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
@@ -97,29 +98,42 @@ def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str)
     return _upsert(transaction, file, values)[1]
 
 
-def move(transaction: WriteTransaction, video_id: str, file: FileVersion) -> None:
-    """Give a video another path; whatever the catalog knew at that path is removed, for it is gone.
+def move_all(transaction: WriteTransaction, files: Mapping[str, FileVersion]) -> set[str]:
+    """Give videos other paths at once; whatever else the catalog knew there is removed: it is gone.
 
-    Raises:
-        UnknownVideoError: there is no such video.
+    Args:
+        files: by video_id; each path once. A video that is not there, or has another content hash
+            than its file where that has one, is passed over.
+
+    Returns:
+        The ids of those that were moved.
     """
-    number = _number_of(transaction.connection, video_id)
-    occupant = transaction.connection.execute(
-        select(VideoRecord.number).where(
-            VideoRecord.path == file.path, VideoRecord.number != number
+    connection = transaction.connection
+    numbers = {
+        video_id: number
+        for video_id, file in files.items()
+        if (number := _number_with(connection, video_id, file.content_hash)) is not None
+    }
+    # First out of each other's way: no two rows may have one path, not even between two statements.
+    for number in numbers.values():
+        _update_video(transaction, number, path=Path(f"moving/{number}"))  # files' are absolute
+    for video_id, number in numbers.items():
+        file = files[video_id]
+        occupant = connection.execute(
+            select(VideoRecord.number).where(VideoRecord.path == file.path)
+        ).scalar()
+        if occupant is not None:
+            _delete_video(transaction, occupant)
+        _update_video(
+            transaction,
+            number,
+            path=file.path,
+            path_folded=fold_path(file.path),
+            size_bytes=file.size_bytes,
+            mtime_ns=file.mtime_ns,
+            **_NOT_STALE,
         )
-    ).scalar()
-    if occupant is not None:
-        _delete_video(transaction, occupant)
-    _update_video(
-        transaction,
-        number,
-        path=file.path,
-        path_folded=fold_path(file.path),
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        **_NOT_STALE,
-    )
+    return set(numbers)
 
 
 def touch(transaction: WriteTransaction, video_id: str, *, mtime_ns: int) -> None:
@@ -228,6 +242,14 @@ def _bury_segments(transaction: WriteTransaction, number: int) -> None:
 def _delete_video(transaction: WriteTransaction, number: int) -> None:
     _bury_segments(transaction, number)
     transaction.connection.execute(delete(VideoRecord).where(VideoRecord.number == number))
+
+
+def _number_with(connection: Connection, video_id: str, content_hash: str | None) -> int | None:
+    """The number of a video of this content; None where there is none."""
+    query = select(VideoRecord.number).where(VideoRecord.video_id == video_id)
+    if content_hash is not None:
+        query = query.where(VideoRecord.content_hash == content_hash)
+    return connection.execute(query).scalar()
 
 
 def _number_of(connection: Connection, video_id: str) -> int:

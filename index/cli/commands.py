@@ -19,7 +19,7 @@ from index.cli.printing import print_hits, print_labels, print_report, print_sta
 
 if TYPE_CHECKING:
     from cpd_model.encoder import Encoder, TextEncoder
-    from index.library.add import AddReport
+    from index.library.add_report import AddReport
 
 LibraryFolder = Annotated[
     Path,
@@ -76,7 +76,7 @@ def add(
     and hop that it was made with. Exits with 0 when all is indexed, 1 when some files failed
     (each is listed with its reason), 2 when it cannot run.
     """
-    from index.library.add import AddInterrupted
+    from index.library.add_report import AddInterrupted
 
     try:
         with _sigterm_interrupts():

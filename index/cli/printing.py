@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from index.label import LabelledVideo, LabelScore
-    from index.library.add import AddReport
+    from index.library.add_report import AddReport
     from index.search.moments import Hit
 
 _UNBOUNDED = 10_000

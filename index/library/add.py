@@ -5,7 +5,8 @@ what was under way, and the same command goes on from there. In the order in whi
 
     path, size and time as indexed      unchanged, without opening the file
     same bytes at this path             unchanged, the new time is noted
-    same bytes, their old path is gone  moved: the video keeps its id and vectors
+    same bytes, gone from their old     moved: the video keeps its id and vectors
+        path, or others are there now
     same bytes, their old path is there a copy: a second video, its vectors taken from the first
     anything else                       decoded and embedded; replaces what stood at this path
 
@@ -14,83 +15,37 @@ A file that was indexed and whose new bytes cannot be read, for whatever reason 
 """
 
 import contextlib
-import os
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from cpd_model.encoder import Encoder
+from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.ingest.embed import embed_videos
-from index.ingest.events import AddListener, FileEnd, SilentListener
-from index.ingest.files import FoundFiles, find_videos, why_unreadable
-from index.ingest.outcomes import EmbeddedVideo, FailedEmbedding, KnownVideo, Outcome
+from index.ingest.events import AddListener, SilentListener
+from index.ingest.files import find_videos, why_unreadable
+from index.ingest.outcomes import (
+    EmbeddedVideo,
+    FailedEmbedding,
+    HashedVideo,
+    KnownVideo,
+    Outcome,
+)
 from index.ingest.pipeline import Bounds, Decoder
+from index.ingest.probes import RememberedProbes
+from index.library.add_report import AddInterrupted, AddReport, Tally
+from index.library.known_content import match_content
 
 if TYPE_CHECKING:
-    from index.catalog.records import KnownFile, VideoRow
+    from index.catalog.records import KnownFile
     from index.library.library import Library
     from index.library.writer import LibraryWriter
 
 STILL_SEARCHABLE = " (what was indexed of it before stays searchable)"
 """Follows the reason of a video whose newest bytes could not be read."""
 
-
-class AddFailure(NamedTuple):
-    """A file or folder that could not be indexed, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AddReport:
-    """What became of all files of one run."""
-
-    added: int
-    """New videos, copies of known ones included."""
-
-    updated: int
-    """Videos whose content changed, or whose file moved."""
-
-    unchanged: int
-    failed: int
-    """Videos that could not be read, stale ones among them, and folders that could not be looked
-    into."""
-
-    ignored: int
-    """Files that are no video."""
-
-    segments: int
-    """Written in this run."""
-
-    seconds: float
-    """That the run took, model and library already open."""
-
-    failures: list[AddFailure]
-
-    def as_json(self) -> dict[str, Any]:
-        """For `--json`: the fields by name, each failure with `path` and `reason`."""
-        return {
-            "added": self.added,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "failed": self.failed,
-            "ignored": self.ignored,
-            "segments": self.segments,
-            "seconds": round(self.seconds, 3),
-            "failures": [{"path": str(path), "reason": reason} for path, reason in self.failures],
-        }
-
-
-class AddInterrupted(KeyboardInterrupt):
-    """Somebody stopped the run; what `report` counts is safe in the library."""
-
-    def __init__(self, report: AddReport) -> None:
-        super().__init__()
-        self.report = report
+_REMOVED = "a video with the same bytes was removed from the library meanwhile; run again"
 
 
 def add_videos(
@@ -118,27 +73,17 @@ def add_videos(
         AddInterrupted: Ctrl-C.
     """
     library.require(fingerprint=encoder.fingerprint, model=encoder.name)
-    tally = _Tally(listener or SilentListener())
+    tally = Tally(listener or SilentListener())
     try:
         found = find_videos(paths, leave_out=library.folder)
         with library.lease(wait_seconds=wait_seconds) as writer:
             tally.found(found)
             for unreadable in found.unreadable:
                 tally.failed(*unreadable)
-            adding = _Adding(library, writer, tally)
-            outcomes = embed_videos(
-                adding.changed(found.videos),
-                encoder,
-                decoder,
-                window_seconds=library.settings.window_seconds,
-                hop_seconds=library.settings.hop_seconds,
-                known=adding.has_content,
-                on_segments=tally.listener.segments_embedded,
-                bounds=bounds,
-            )
-            with contextlib.closing(outcomes):
-                for outcome in outcomes:
-                    adding.take(outcome)
+            probes = RememberedProbes(decoder, gap_seconds=library.settings.window_seconds)
+            adding = _Adding(library, writer, probes, tally)
+            left = adding.settle_known(found.videos)
+            adding.embed(left, encoder, bounds)
             writer.publish()  # which does nothing where the parts hold all
             writer.compact()
     except KeyboardInterrupt:
@@ -146,70 +91,80 @@ def add_videos(
     return tally.report()
 
 
-@dataclass
-class _Tally:
-    """Counts what happens and passes it on to who watches."""
-
-    listener: AddListener
-    started: float = field(default_factory=time.monotonic)
-    ends: dict[FileEnd, int] = field(default_factory=dict)
-    num_segments: int = 0
-    failures: list[AddFailure] = field(default_factory=list)
-
-    def found(self, found: FoundFiles) -> None:
-        self.listener.found_files(len(found.videos) + len(found.unreadable))
-        self.ends["ignored"] = found.num_ignored
-
-    def ended(self, how: FileEnd) -> None:
-        self.ends[how] = self.ends.get(how, 0) + 1
-        self.listener.file_ended(how)
-
-    def failed(self, path: Path, reason: str) -> None:
-        self.failures.append(AddFailure(path, reason))
-        self.ended("failed")
-
-    def report(self) -> AddReport:
-        return AddReport(
-            added=self.ends.get("added", 0),
-            updated=self.ends.get("updated", 0),
-            unchanged=self.ends.get("unchanged", 0),
-            failed=self.ends.get("failed", 0),
-            ignored=self.ends.get("ignored", 0),
-            segments=self.num_segments,
-            seconds=time.monotonic() - self.started,
-            failures=sorted(self.failures, key=lambda failure: (str(failure.path), failure.reason)),
-        )
-
-
 class _Adding:
     """One run over one library: decides what each outcome means for the catalog."""
 
-    def __init__(self, library: "Library", writer: "LibraryWriter", tally: _Tally) -> None:
+    def __init__(
+        self,
+        library: "Library",
+        writer: "LibraryWriter",
+        decoder: RememberedProbes,
+        tally: Tally,
+    ) -> None:
         self._library = library
         self._writer = writer
+        self._decoder = decoder
         self._tally = tally
 
-    def changed(self, paths: Sequence[Path]) -> Iterator[Path]:
-        """The paths whose size or time is not what the library knows."""
-        for path in paths:
-            with contextlib.suppress(OSError):  # embed_videos reports it
-                if self._writer.find_unchanged(FileVersion.of(path)):
-                    self._tally.ended("unchanged")
-                    continue
-            yield path
+    def settle_known(self, paths: Sequence[Path]) -> list[Path]:
+        """Settle the files whose bytes the library knows; returns the others.
 
-    def has_content(self, path: Path, content_hash: str) -> bool:
+        A file of another size than every video has other bytes than all of them, so that new files
+        are not read here.
+        """
+        changed = self._changed(paths)
+        sizes = self._writer.find_sizes() if changed else set()
+        alike = (file for file in changed.values() if file and file.size_bytes in sizes)
+        hashed = list(self._decoder.ahead(alike))
+        settled = {file.path for file in hashed}.difference(
+            file.path for file in self._settle(hashed)
+        )
+        self._decoder.forget(settled)
+        return [path for path in changed if path not in settled]
+
+    def embed(self, paths: Sequence[Path], encoder: Encoder, bounds: Bounds | None) -> None:
+        """Decode and embed files, and write what becomes of each."""
+        outcomes = embed_videos(
+            paths,
+            encoder,
+            self._decoder,
+            window_seconds=self._library.settings.window_seconds,
+            hop_seconds=self._library.settings.hop_seconds,
+            known=self._has_content,
+            on_segments=self._tally.listener.segments_embedded,
+            bounds=bounds,
+        )
+        with contextlib.closing(outcomes):
+            for outcome in outcomes:
+                self._take(outcome)
+
+    def _changed(self, paths: Sequence[Path]) -> dict[Path, FileVersion | None]:
+        """The files whose size or time is not what the library knows; None: out of reach."""
+        changed: dict[Path, FileVersion | None] = {}
+        for path in paths:
+            try:
+                file = FileVersion.of(path)
+            except OSError:  # embed_videos reports it
+                changed[path] = None
+                continue
+            if self._writer.find_unchanged(file):
+                self._tally.ended("unchanged")
+            else:
+                changed[path] = file
+        return changed
+
+    def _has_content(self, path: Path, content_hash: str) -> bool:
         """Whether a video with these bytes has its vectors already."""
         return bool(self._writer.find_by_hash(content_hash))
 
-    def take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: Outcome) -> None:
         """Write one outcome, in one transaction."""
         if isinstance(outcome, FailedEmbedding):
             self._take_failure(outcome)
-        elif isinstance(outcome, KnownVideo):
-            self._take_known(outcome, self._writer.find_by_hash(outcome.content_hash))
-        else:
+        elif not isinstance(outcome, KnownVideo):
             self._put(outcome)
+        elif self._settle([outcome]):
+            self._tally.failed(outcome.path, _REMOVED)
 
     def _take_failure(self, failed: FailedEmbedding) -> None:
         stored = self._writer.find_at(failed.path)
@@ -234,25 +189,39 @@ class _Adding:
             self._writer.mark_stale(stored.video_id, reason=reason)
         self._tally.failed(failed.path, reason + STILL_SEARCHABLE)
 
-    def _take_known(self, known: KnownVideo, rows: "list[VideoRow]") -> None:
-        here = next((row for row in rows if row.path == known.path), None)
-        gone = next((row for row in rows if not os.path.lexists(row.path)), None)
-        if here is not None:
-            self._writer.touch_video(here.video_id, mtime_ns=known.file.mtime_ns)
-            self._tally.ended("unchanged")
-        elif gone is not None:
-            self._writer.move_video(gone.video_id, known.file)
-            self._tally.ended("updated")
-        else:
-            source = rows[0].video_id
-            self._put(
-                EmbeddedVideo(
-                    file=known.file,
-                    facts=known.facts,
-                    segments=self._library.segments(source),
-                    embeddings_SD=self._library.embeddings(source),
-                )
+    def _settle(self, files: Sequence[HashedVideo]) -> list[HashedVideo]:
+        """Move, touch and copy what the library has of these bytes; returns what it has not."""
+        known = match_content(files, self._writer.find_by_hash)
+        left = list(known.unknown)
+        moved = self._writer.move_videos({key: video.file for key, video in known.moved.items()})
+        for video_id, video in known.moved.items():
+            if video_id in moved:
+                self._tally.ended("updated")
+            else:
+                left.append(video)
+        for video_id, video in known.in_place.items():
+            try:
+                self._writer.touch_video(video_id, mtime_ns=video.file.mtime_ns)
+            except UnknownVideoError:  # somebody else removed it since it was asked for
+                left.append(video)
+            else:
+                self._tally.ended("unchanged")
+        for source, video in known.copies:
+            try:
+                self._copy(source, video)
+            except UnknownVideoError:
+                left.append(video)
+        return left
+
+    def _copy(self, source: str, video: HashedVideo) -> None:
+        self._put(
+            EmbeddedVideo(
+                file=video.file,
+                facts=video.facts,
+                segments=self._library.segments(source),
+                embeddings_SD=self._library.embeddings(source),
             )
+        )
 
     def _put(self, video: EmbeddedVideo) -> None:
         stored = self._writer.find_at(video.path)

@@ -9,7 +9,7 @@ Axes: S segments of one video, D dimensions.
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,18 +21,20 @@ from cpd_model.encoder import Vectors
 from index.catalog.connection import Catalog, WriteTransaction
 from index.catalog.reads import (
     file_at,
+    sizes_of_videos,
     unchanged_video,
     videos_by_hash,
 )
 from index.catalog.records import KnownFile, LibrarySettings, VideoRow
 from index.catalog.writes import (
     mark_stale,
-    move,
+    move_all,
     put_failed,
     put_indexed,
     remove,
     touch,
 )
+from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.library.lock import lease
 from index.vectors.building import Shelf
@@ -67,6 +69,11 @@ class LibraryWriter:
         """The id of the indexed video at this path if size and time still are what they were."""
         with self._reading() as connection:
             return unchanged_video(connection, _resolved(file))
+
+    def find_sizes(self) -> set[int]:
+        """The sizes of all indexed files, in bytes: a file of another size is none of them."""
+        with self._reading() as connection:
+            return sizes_of_videos(connection)
 
     def find_by_hash(self, content_hash: str) -> list[VideoRow]:
         """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
@@ -140,7 +147,30 @@ class LibraryWriter:
             UnknownVideoError: there is no such video.
         """
         with self._transaction() as transaction:
-            move(transaction, video_id, _resolved(file))
+            if not move_all(transaction, {video_id: _resolved(file)}):
+                raise UnknownVideoError(f"no video {video_id} in this library")
+
+    def move_videos(self, files: Mapping[str, FileVersion]) -> set[str]:
+        """Give videos other paths, all in one transaction, so that they may change places.
+
+        Whatever else the catalog had at those paths is removed.
+
+        Args:
+            files: by video_id. A video that is gone, or has other bytes by now, is passed over.
+
+        Returns:
+            The ids of those that were moved.
+
+        Raises:
+            ValueError: two videos were given one path.
+        """
+        if not files:
+            return set()
+        resolved = {video_id: _resolved(file) for video_id, file in files.items()}
+        if len({file.path for file in resolved.values()}) < len(resolved):
+            raise ValueError("each of the videos must be given a path of its own")
+        with self._transaction() as transaction:
+            return move_all(transaction, resolved)
 
     def touch_video(self, video_id: str, *, mtime_ns: int) -> None:
         """Note that the same bytes have a new modification time.

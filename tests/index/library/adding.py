@@ -4,7 +4,8 @@ from pathlib import Path
 
 from cpd_model.testing import ColorEncoder
 from index.catalog.records import LibrarySettings
-from index.library.add import AddReport, add_videos
+from index.library.add import add_videos
+from index.library.add_report import AddReport
 from index.library.library import Library
 from index.search.moments import Hit
 from tests.index.fake_decoder import FakeDecoder

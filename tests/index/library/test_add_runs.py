@@ -13,7 +13,8 @@ from cpd_model.errors import InputError
 from cpd_model.testing import ColorEncoder
 from index.errors import IndexMismatchError, LibraryBusyError
 from index.ingest.events import FileEnd
-from index.library.add import AddInterrupted, add_videos
+from index.library.add import add_videos
+from index.library.add_report import AddInterrupted
 from index.library.library import Library
 from tests.index.fake_decoder import FakeDecoder
 from tests.index.library.adding import (

@@ -19,7 +19,8 @@ from index.errors import (
 )
 from index.ingest.files import why_unreadable
 from index.ingest.outcomes import CHANGED, GONE
-from index.library.add import STILL_SEARCHABLE, AddReport, add_videos
+from index.library.add import STILL_SEARCHABLE, add_videos
+from index.library.add_report import AddReport
 from index.library.library import Library
 from tests.index.fake_decoder import REFUSAL, FakeDecoder
 from tests.index.library.adding import (

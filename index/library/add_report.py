@@ -1,0 +1,99 @@
+"""What became of the files of an add: counted while it goes on, reported at its end."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from index.ingest.events import AddListener, FileEnd
+from index.ingest.files import FoundFiles
+
+
+class AddFailure(NamedTuple):
+    """A file or folder that could not be indexed, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddReport:
+    """What became of all files of one run."""
+
+    added: int
+    """New videos, copies of known ones included."""
+
+    updated: int
+    """Videos whose content changed, or whose file moved."""
+
+    unchanged: int
+    failed: int
+    """Videos that could not be read, stale ones among them, and folders that could not be looked
+    into."""
+
+    ignored: int
+    """Files that are no video."""
+
+    segments: int
+    """Written in this run."""
+
+    seconds: float
+    """That the run took, model and library already open."""
+
+    failures: list[AddFailure]
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`: the fields by name, each failure with `path` and `reason`."""
+        return {
+            "added": self.added,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "failed": self.failed,
+            "ignored": self.ignored,
+            "segments": self.segments,
+            "seconds": round(self.seconds, 3),
+            "failures": [{"path": str(path), "reason": reason} for path, reason in self.failures],
+        }
+
+
+class AddInterrupted(KeyboardInterrupt):
+    """Somebody stopped the run; what `report` counts is safe in the library."""
+
+    def __init__(self, report: AddReport) -> None:
+        super().__init__()
+        self.report = report
+
+
+@dataclass
+class Tally:
+    """Counts what happens and passes it on to who watches."""
+
+    listener: AddListener
+    started: float = field(default_factory=time.monotonic)
+    ends: dict[FileEnd, int] = field(default_factory=dict)
+    num_segments: int = 0
+    failures: list[AddFailure] = field(default_factory=list)
+
+    def found(self, found: FoundFiles) -> None:
+        self.listener.found_files(len(found.videos) + len(found.unreadable))
+        self.ends["ignored"] = found.num_ignored
+
+    def ended(self, how: FileEnd) -> None:
+        self.ends[how] = self.ends.get(how, 0) + 1
+        self.listener.file_ended(how)
+
+    def failed(self, path: Path, reason: str) -> None:
+        self.failures.append(AddFailure(path, reason))
+        self.ended("failed")
+
+    def report(self) -> AddReport:
+        return AddReport(
+            added=self.ends.get("added", 0),
+            updated=self.ends.get("updated", 0),
+            unchanged=self.ends.get("unchanged", 0),
+            failed=self.ends.get("failed", 0),
+            ignored=self.ends.get("ignored", 0),
+            segments=self.num_segments,
+            seconds=time.monotonic() - self.started,
+            failures=sorted(self.failures, key=lambda failure: (str(failure.path), failure.reason)),
+        )
