@@ -183,6 +183,8 @@ class _PacketWalk:
         while self._next < run.stop and (packet := self._take()) is not None:
             packet.pts, packet.dts = self._next - 1, None
             yield packet
+        if self._next < min(run.stop, len(self._scan.sizes_P)):
+            raise self._changed()
 
     def decode(self, packet: VideoPacket | None) -> list[VideoFrame]:
         """The frames that this packet, or the end (None), brings out."""
@@ -202,9 +204,12 @@ class _PacketWalk:
         if packet is not None:
             known = self._next < len(self._scan.sizes_P)
             if not known or packet.size != self._scan.sizes_P[self._next]:
-                raise VideoError(self._scan.facts.path, "it was changed while it was read")
+                raise self._changed()
             self._next += 1
         return packet
+
+    def _changed(self) -> VideoError:
+        return VideoError(self._scan.facts.path, "it was changed while it was read")
 
     def _go_to(self, number: int) -> None:
         if self._can_seek and self._pays(number):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from index.errors import NoFrameError, NotAVideoError, VideoError
 from index.file_version import FileVersion
+from index.video.decode import decode_wanted
 from index.video.file import (
     probe,
     read_frames,
@@ -160,6 +161,17 @@ def test_a_file_that_grew_since_it_was_scanned_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(VideoError, match="it was changed while it was read"):
         learn_everything(scan, np.array([3]))
+
+
+def test_a_file_that_shrank_since_it_was_scanned_says_so(tmp_path: Path) -> None:
+    """Its missing frames would be taken for damage, and others shown in their place."""
+    path = write_video(tmp_path / "shrinks.mkv", grey_frames(20), EXACT)
+    whole = path.read_bytes()
+    scan = scan_of(path)
+    path.write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(VideoError, match="it was changed while it was read"):
+        decode_wanted(scan, np.array([2, 18]), lambda packet, frame: None)
 
 
 def test_what_was_learned_of_a_file_is_not_taken_for_its_next_version(tmp_path: Path) -> None:
