@@ -34,7 +34,17 @@ DEMUXERS = (
 """Demuxers of moving pictures. Others stay shut: stills, text that FFmpeg would draw as a terminal,
 and play lists (hls, concat, dash), through which a file could name other files or the network."""
 
-_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
+LONGEST_SIDE_PIXELS = 16_384
+"""Of a picture that is read: what most encoders can make at all."""
+
+MOST_PIXELS = 1 << 27
+"""Of a picture that is read: 16K video (15360 x 8640) fits. A decoder holds several of them."""
+
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": DEMUXERS,
+    "max_pixels": str(MOST_PIXELS),  # no decoder asks for memory for more
+}
 
 _SIGNATURES: tuple[tuple[int, bytes], ...] = (
     (4, b"ftyp"),  # MP4, MOV, 3GP
@@ -143,7 +153,7 @@ def _open(path: Path) -> InputContainer:
     try:
         # Some real files carry titles that are not UTF-8; PyAV would refuse to open them.
         return av.open(str(path.absolute()), metadata_errors="replace", options=dict(_OPTIONS))
-    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+    except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         # ArgumentError: a demuxer recognised it that is not on our list.
         if known:
             raise VideoError(path, "the container is damaged or incomplete") from error
@@ -173,4 +183,31 @@ def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
     # One thread, no frame threading: packets and frames stay in step, and workers share the cores.
     stream.codec_context.thread_count = 1
     stream.codec_context.thread_type = "NONE"
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+    _refuse_huge(path, stream)
     return stream
+
+
+def _refuse_huge(path: Path, stream: VideoStream) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if not (width and height):  # what is too large for it, FFmpeg forgets
+        width, height = _claimed_size(path, stream.index)
+    if max(width, height) > LONGEST_SIDE_PIXELS or width * height > MOST_PIXELS:
+        raise VideoError(
+            path,
+            f"its pictures claim to be {width} x {height} pixels, and at most "
+            f"{LONGEST_SIDE_PIXELS} a side and {MOST_PIXELS / 1e6:.0f} million in all are read",
+        )
+
+
+def _claimed_size(path: Path, number: int) -> tuple[int, int]:
+    """Width and height as the container has them: no decoder may open and correct them."""
+    with av.open(
+        str(path.absolute()),
+        metadata_errors="replace",
+        options=_OPTIONS | {"codec_whitelist": "none"},
+    ) as container:
+        stream = next((each for each in container.streams.video if each.index == number), None)
+        if stream is None or stream.codec_context is None:
+            return 0, 0
+        return stream.codec_context.width, stream.codec_context.height
