@@ -23,7 +23,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench fix
+.PHONY: help setup demo test faults lint check bench fix
 
 help:  ## list these commands
 	@echo "cpd finds moments in your own video by describing them. Commands:"
@@ -52,6 +52,9 @@ demo: $(STAMP)  ## make a small library, search it, label a clip, serve the page
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+faults: $(STAMP)  ## try all faults, the many that `make test` leaves out too
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m '' tests/faults $(TESTS)
 
 lint: $(STAMP)  ## format, lint, types and import contracts, without changing a file
 	$(BIN)/ruff format --check .
