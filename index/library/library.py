@@ -153,7 +153,7 @@ class Library:
     def search(
         self, query_D: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
     ) -> list[Hit]:
-        """The best moments for a query, best first; see index.search.moments for the rule.
+        """The best moments for a query, best first; see index.search.merging for the rule.
 
         Args:
             query_D: any length but zero; scores are cosines.

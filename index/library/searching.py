@@ -33,7 +33,7 @@ def search_library(
             continue  # without the damaged part: what it held is read from the catalog
         with catalog.read_transaction() as connection:
             # A number means the same video only in the same history.
-            hits = _named(connection, found) if has_passed(connection, view.stand) else None
+            hits = _named(connection, found.moments) if has_passed(connection, view.stand) else None
         if hits is not None:
             return hits
     return _search_one_moment(catalog, current_view, query_D, limit=limit, merge=merge)
@@ -54,7 +54,7 @@ def _search_one_moment(
             if view is None:
                 continue
             found = search_view(view, query_D, limit=limit, merge=merge)
-            hits = _named(connection, found)
+            hits = _named(connection, found.moments)
         if hits is None:
             raise LibraryCorruptError(
                 f"the catalog of the library in {catalog.path.parent} has segments of a video that "

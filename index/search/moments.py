@@ -1,45 +1,36 @@
-"""From a query vector to hits: candidates, widened until there are enough, merged into moments.
+"""From a query vector to moments: candidates, widened until enough moments are certain.
 
-How windows become moments: windows of one video are taken by descending score. One that touches no
-moment starts a new one. One that overlaps or touches moments joins them, and joins them to each
-other, if its score reaches the half-way mark of the best of them; otherwise it is suppressed.
-Half-way is the mean of that moment's peak score and of the background, the query's mean score over
-the whole library: a moment is as wide as its peak at half maximum.
+What a moment is, and how windows become one: index.search.merging.
 
-      score      peak ----- ##
-                          ######
-      half-way - - - - - ######## - - - - -       <- the moment
-                       ############
-      background ----#################------
-
-So no two moments of one video overlap or touch, each scores what its best window scores, and one
-long scene becomes one hit only where its scores stay high.
-
-What is guaranteed: merging depends on one video's windows and the background alone. Taking in more
-windows never changes a moment whose half-way mark is above them; so the hits are those of a
-brute-force walk over the whole library.
+What is guaranteed: every window that scores above the candidates' floor is a candidate, and what
+scores less than a moment's half-way mark never changes it. So moments that peak above the floor are
+those of a brute-force walk over the whole library.
 
 Axes: k candidates, D dimensions.
 """
 
-import bisect
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
 from index.catalog.columns import SegmentColumns
 from index.catalog.records import SegmentRow
-from index.vectors.view import Candidates, View
+from index.search.merging import EQUAL, Merger, Moment
+from index.vectors.view import View
 
 MAX_LIMIT = 10_000
+
+MAX_CANDIDATES = 65_536
+"""Live windows after which a search goes no further. They hold more than 400 moments where windows
+follow each other every 2 s, for no moment is longer than five minutes."""
+
 _FIRST_CANDIDATES = 64
-_EQUAL = 1e-6
-"""Scores closer than this are equal: float32 knows no better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,32 +66,33 @@ class ScoredSegment(SegmentRow):
     score: float
 
 
-def merge_windows(windows: Iterable[ScoredSegment], *, background: float) -> list[ScoredSegment]:
-    """Moments of scored windows, best first, by the rule on top of this module.
+class FoundMoments(NamedTuple):
+    """What a search of a view found."""
 
-    Returns:
-        One ScoredSegment a moment: its extent, with score and segment_id of its best window.
-    """
-    moments: dict[int, _Moments] = {}
-    for window in sorted(windows, key=_best_first):
-        in_video = moments.get(window.video_number)
-        if in_video is None:
-            in_video = moments[window.video_number] = _Moments(background)
-        in_video.take(window)
-    return sorted((m for in_video in moments.values() for m in in_video.found), key=_best_first)
+    moments: list[ScoredSegment]
+    """Best first; raw windows where those were asked for."""
 
+    complete: bool
+    """False when as many candidates as a search looks at held fewer certain moments than were
+    asked for: after the certain ones there may be better ones that are not here."""
 
-def half_way(peak: float, background: float) -> float:
-    """The least score that a window needs to join a moment with this peak."""
-    return min(peak, (peak + background) / 2) - _EQUAL
+    num_candidates: int
+    """Windows that were fetched; moments that peak above all others are certain."""
 
 
-def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> list[ScoredSegment]:
+def search_view(
+    view: View,
+    query_D: Vectors,
+    *,
+    limit: int,
+    merge: bool,
+    max_candidates: int = MAX_CANDIDATES,
+) -> FoundMoments:
     """The best `limit` moments (or raw windows) of a view, best first; fewer if it has no more.
 
-    Candidates are fetched and widened fourfold until `limit` results score at least as high as
-    anything that was not fetched. Which of several that score equal are the last of the list is not
-    defined.
+    Candidates are fetched and widened fourfold until `limit` results score higher than anything
+    that was not fetched, or until they are `max_candidates`. Which of several windows that score
+    equal are the last of the list is not defined.
 
     Raises:
         InputError: limit is not within 1..MAX_LIMIT.
@@ -109,87 +101,49 @@ def search_view(view: View, query_D: Vectors, *, limit: int, merge: bool) -> lis
     if not 1 <= limit <= MAX_LIMIT:
         raise InputError(f"the number of results must be between 1 and {MAX_LIMIT}, got {limit}")
     query_D = _unit_query(query_D, len(view.sum_D))
-    num_candidates = max(_FIRST_CANDIDATES, 2 * limit)
+    merger = Merger(view, query_D, background=view.background(query_D)) if merge else None
+    num_wanted = max(_FIRST_CANDIDATES, 2 * limit)
     while True:
-        candidates = view.candidates(query_D, num_candidates)
-        found = _moments(view, query_D, candidates) if merge else _windows(view, candidates)
-        certain = [window for window in found if window.score >= candidates.floor - _EQUAL]
-        if len(certain) >= limit or candidates.floor == -np.inf:
-            return certain[:limit]
-        num_candidates *= 4
+        rows_k, scores_k, floor = view.candidates(query_D, num_wanted)
+        if merger:
+            # Not those at the floor: a row that was not fetched may score the same and be the peak.
+            merger.take(rows_k[scores_k > floor], limit=limit)
+            num_certain = len(merger.found)
+        else:
+            num_certain = int(np.count_nonzero(scores_k >= floor - EQUAL))
+        complete = num_certain >= limit or floor == -np.inf
+        if complete or num_wanted >= max_candidates:
+            break
+        num_wanted = min(4 * num_wanted, max_candidates)
+    if merger:
+        merger.take(rows_k, limit=limit)  # where they are not complete, the likeliest fill up
+        moments = _moments(view, merger.found)
+    else:
+        moments = _windows(view, rows_k[:limit], scores_k[:limit])
+    return FoundMoments(moments, complete, len(rows_k))
 
 
-def _windows(view: View, candidates: Candidates) -> list[ScoredSegment]:
-    return list(_scored(view.columns(candidates.rows_k), candidates.scores_k))
+def _windows(view: View, rows_k: NDArray[np.int64], scores_k: Vectors) -> list[ScoredSegment]:
+    windows = view.columns(rows_k)
+    times = zip(windows.starts_N.tolist(), windows.stops_N.tolist(), strict=True)
+    return _scored_segments(windows, times, scores_k.tolist())
 
 
-def _moments(view: View, query_D: Vectors, candidates: Candidates) -> list[ScoredSegment]:
-    """Moments of every video that has a candidate, right for all that peak at the floor or above.
-
-    A moment can be wider than its candidates: windows down to its half-way mark belong to it,
-    wherever the candidates end. So whole videos are scored, which costs at most one more walk
-    through memory.
-    """
-    background = view.background(query_D)
-    least = half_way(candidates.floor, background)
-    windows: list[ScoredSegment] = []
-    seen: set[int] = set()
-    numbers_k = view.columns(candidates.rows_k).video_numbers_N
-    for row, video_number in zip(candidates.rows_k.tolist(), numbers_k.tolist(), strict=True):
-        if video_number in seen:
-            continue
-        seen.add(video_number)
-        rows = view.rows_of_video_at(row)
-        scores = view.scores(rows, query_D)
-        high = np.flatnonzero(scores >= least)
-        windows += _scored(view.columns(rows).take(high), scores[high])
-    return merge_windows(windows, background=background)
+def _moments(view: View, found: list[Moment]) -> list[ScoredSegment]:
+    peaks = view.columns(np.array([moment.row for moment in found], dtype=np.int64))
+    times = [(moment.start_seconds, moment.stop_seconds) for moment in found]
+    return _scored_segments(peaks, times, [moment.score for moment in found])
 
 
-def _scored(columns: SegmentColumns, scores_N: Vectors) -> Iterator[ScoredSegment]:
-    rows = zip(*(column.tolist() for column in columns), scores_N.tolist(), strict=True)
-    for segment_id, video_number, start_seconds, stop_seconds, score in rows:
-        yield ScoredSegment(
-            start_seconds,
-            stop_seconds,
-            segment_id=segment_id,
-            video_number=video_number,
-            score=score,
-        )
-
-
-class _Moments:
-    """The moments of one video: disjoint, none touching another, ascending in time."""
-
-    def __init__(self, background: float) -> None:
-        self._background = background
-        self._starts: list[float] = []
-        self._stops: list[float] = []
-        self.found: list[ScoredSegment] = []
-
-    def take(self, window: ScoredSegment) -> None:
-        """Start a moment, join those that the window touches, or leave it out."""
-        first = bisect.bisect_left(self._stops, window.start_seconds)
-        end = bisect.bisect_right(self._starts, window.stop_seconds)
-        touched = self.found[first:end]
-        if not touched:
-            self._replace(first, first, window)
-            return
-        best = min(touched, key=_best_first)
-        if window.score >= half_way(best.score, self._background):
-            start_seconds = min(window.start_seconds, touched[0].start_seconds)
-            stop_seconds = max(window.stop_seconds, touched[-1].stop_seconds)
-            grown = replace(best, start_seconds=start_seconds, stop_seconds=stop_seconds)
-            self._replace(first, end, grown)
-
-    def _replace(self, first: int, end: int, moment: ScoredSegment) -> None:
-        self._starts[first:end] = [moment.start_seconds]
-        self._stops[first:end] = [moment.stop_seconds]
-        self.found[first:end] = [moment]
-
-
-def _best_first(window: ScoredSegment) -> tuple[float, int]:
-    return -window.score, window.segment_id
+def _scored_segments(
+    peaks: SegmentColumns, times: Iterable[tuple[float, float]], scores: Iterable[float]
+) -> list[ScoredSegment]:
+    """What was columns becomes objects here, once it is known what is asked for."""
+    names = zip(peaks.ids_N.tolist(), peaks.video_numbers_N.tolist(), strict=True)
+    return [
+        ScoredSegment(start, stop, segment_id=segment_id, video_number=number, score=score)
+        for (segment_id, number), (start, stop), score in zip(names, times, scores, strict=True)
+    ]
 
 
 def _unit_query(query_D: Vectors, embed_dim: int) -> Vectors:

@@ -100,6 +100,22 @@ def scored(truth: Truth, query_D: Vectors) -> list[ScoredSegment]:
     return [replace(window, score=score) for window, score in pairs]
 
 
+def all_moments(truth: Truth, query_D: Vectors) -> list[ScoredSegment]:
+    windows = scored(truth, query_D)
+    background = float(np.mean([w.score for w in windows])) if windows else 0.0
+    return slow_merge(windows, background=background)
+
+
+def turning_view() -> Truth:
+    """400 windows that turn slowly away from window 200: far more than 64 are above half-way."""
+    angles_N = np.abs(np.arange(400) - 200) * 0.004 + np.arange(400) * 1e-6
+    rows_ND = np.zeros((400, 4), dtype=np.float32)
+    rows_ND[:, 0], rows_ND[:, 1] = np.cos(angles_N), np.sin(angles_N)
+    video = a_video(1, 1, rows_ND.astype(np.float16))
+    windows = [scored_segment(1, 1 + i, 2.0 * i, 2.0 * i + 4, 0.0) for i in range(400)]
+    return Truth(view_of([video]), windows, video.vectors_ND.astype(np.float32))
+
+
 views = st.builds(
     make_view,
     st.lists(st.integers(1, 120), max_size=8),
@@ -118,7 +134,7 @@ class TestSearching:
         query_D = unit_rows(1, seed=seed)[0]
         everything = sorted(scored(truth, query_D), key=lambda w: -w.score)
 
-        found = search_view(truth.view, query_D, limit=limit, merge=False)
+        found = search_view(truth.view, query_D, limit=limit, merge=False).moments
 
         expected = [window.score for window in everything[:limit]]
         assert [window.score for window in found] == pytest.approx(expected, abs=FAR_APART)
@@ -128,11 +144,9 @@ class TestSearching:
     @given(views, st.integers(1, 30), st.integers(0, 100))
     def test_moments_are_those_of_brute_force(self, truth: Truth, limit: int, seed: int) -> None:
         query_D = unit_rows(1, seed=seed)[0]
-        windows = scored(truth, query_D)
-        background = float(np.mean([w.score for w in windows])) if windows else 0.0
-        everything = slow_merge(windows, background=background)
+        everything = all_moments(truth, query_D)
 
-        found = search_view(truth.view, query_D, limit=limit, merge=True)
+        found = search_view(truth.view, query_D, limit=limit, merge=True).moments
 
         expected = [moment.score for moment in everything[:limit]]
         assert [moment.score for moment in found] == pytest.approx(expected, abs=FAR_APART)
@@ -143,34 +157,73 @@ class TestSearching:
         sizes = [200, 5]
         truth = make_view(sizes, num_in_main=2, removed={0}, seed=1, num_distinct=10_000)
 
-        found = search_view(truth.view, truth.vectors_ND[0], limit=5, merge=False)
+        found = search_view(truth.view, truth.vectors_ND[0], limit=5, merge=False).moments
 
         assert {window.video_number for window in found} == {1}
         assert len(found) == 5
 
     def test_a_moment_is_wider_than_the_candidates_that_found_it(self) -> None:
-        """400 windows turn slowly away from the query: far more than 64 are above half-way."""
-        angles_N = np.abs(np.arange(400) - 200) * 0.004 + np.arange(400) * 1e-6
-        rows_ND = np.zeros((400, 4), dtype=np.float32)
-        rows_ND[:, 0], rows_ND[:, 1] = np.cos(angles_N), np.sin(angles_N)
-        video = a_video(1, 1, rows_ND.astype(np.float16))
-        view = view_of([video])
-        query_D = rows_ND[200]
-        windows = [scored_segment(1, 1 + i, 2.0 * i, 2.0 * i + 4, 0.0) for i in range(400)]
-        truth = Truth(view, windows, video.vectors_ND.astype(np.float32))
+        truth = turning_view()
+        query_D = truth.vectors_ND[200]
 
-        found = search_view(view, query_D, limit=1, merge=True)
+        found = search_view(truth.view, query_D, limit=1, merge=True)
 
-        windows = scored(truth, query_D)
-        background = float(np.mean([window.score for window in windows]))
-        assert found == slow_merge(windows, background=background)[:1]
-        assert found[0].stop_seconds - found[0].start_seconds > 2 * 64 + 4
+        assert found.moments == all_moments(truth, query_D)[:1]
+        assert found.num_candidates == 64
+        assert found.moments[0].stop_seconds - found.moments[0].start_seconds > 2 * 64 + 4
+
+    def test_a_search_that_stops_before_enough_moments_are_certain_says_so(self) -> None:
+        """The best 153 windows are one moment, or touch it."""
+        truth = turning_view()
+        query_D = truth.vectors_ND[200]
+
+        stopped = search_view(truth.view, query_D, limit=3, merge=True, max_candidates=128)
+        went_on = search_view(truth.view, query_D, limit=3, merge=True)
+
+        everything = all_moments(truth, query_D)
+        assert stopped == (everything[:1], False, 128)
+        assert went_on == (everything[:3], True, 256)
+
+    def test_fewer_moments_than_asked_for_are_complete_where_there_are_no_more(self) -> None:
+        truth = make_view([3, 5], num_in_main=1, removed=set(), seed=1, num_distinct=10_000)
+
+        found = search_view(truth.view, truth.vectors_ND[0], limit=50, merge=True)
+
+        assert found.complete
+        assert found.num_candidates == 8
+
+    def test_removed_rows_do_not_count_as_candidates(self) -> None:
+        truth = make_view([200, 5], num_in_main=2, removed={0}, seed=1, num_distinct=10_000)
+
+        found = search_view(truth.view, truth.vectors_ND[0], limit=5, merge=False, max_candidates=5)
+
+        assert found.complete
+        assert len(found.moments) == 5
+
+    def test_windows_that_all_score_the_same_are_cut_as_the_rule_says(self) -> None:
+        """Any 64 of them may be the candidates; the first of the video is the first peak."""
+        truth = make_view([400], num_in_main=1, removed=set(), seed=1, num_distinct=1)
+        query_D = truth.vectors_ND[0]
+
+        found = search_view(truth.view, query_D, limit=4, merge=True)
+
+        assert found == (all_moments(truth, query_D)[:4], True, 400)
+
+    def test_a_search_that_stops_fills_up_with_what_is_not_certain(self) -> None:
+        truth = make_view([400, 400], num_in_main=2, removed=set(), seed=1, num_distinct=1)
+
+        found = search_view(
+            truth.view, truth.vectors_ND[0], limit=2, merge=True, max_candidates=400
+        )
+
+        assert not found.complete
+        assert len(found.moments) == 2
 
     def test_the_length_of_a_query_does_not_change_the_scores(self) -> None:
         truth = make_view([5], num_in_main=1, removed=set(), seed=1, num_distinct=10)
         query_D = truth.vectors_ND[2] * 7
 
-        best = search_view(truth.view, query_D, limit=1, merge=False)[0]
+        best = search_view(truth.view, query_D, limit=1, merge=False).moments[0]
 
         assert best.score == pytest.approx(1)
 
@@ -178,7 +231,9 @@ class TestSearching:
     def test_an_empty_library_has_no_hits(self, merge: bool) -> None:
         truth = make_view([], num_in_main=0, removed=set(), seed=1, num_distinct=1)
 
-        assert search_view(truth.view, unit_rows(1, seed=1)[0], limit=3, merge=merge) == []
+        found = search_view(truth.view, unit_rows(1, seed=1)[0], limit=3, merge=merge)
+
+        assert found == ([], True, 0)
 
     @pytest.mark.parametrize("limit", [0, -1, 10_001])
     def test_a_limit_out_of_range_is_the_senders_fault(self, limit: int) -> None:
@@ -210,8 +265,8 @@ class TestViews:
         query_D = unit_rows(1, seed=3)[0]
         assert fresh.num_live == truth.view.num_live == len(truth.windows)
         assert fresh.sum_D == pytest.approx(truth.view.sum_D, abs=1e-4)
-        found = search_view(truth.view, query_D, limit=500, merge=False)
-        expected = search_view(fresh, query_D, limit=500, merge=False)
+        found = search_view(truth.view, query_D, limit=500, merge=False).moments
+        expected = search_view(fresh, query_D, limit=500, merge=False).moments
         assert [w.score for w in found] == pytest.approx([w.score for w in expected], abs=FAR_APART)
 
     def test_an_older_view_does_not_notice_the_newer_one(self) -> None:
@@ -224,10 +279,10 @@ class TestViews:
         )
 
         query_D = unit_rows(1, seed=3)[0]
-        found_old = search_view(old.view, query_D, limit=99, merge=False)
+        found_old = search_view(old.view, query_D, limit=99, merge=False).moments
         assert {window.video_number for window in found_old} == {0, 1}
         assert len(found_old) == 5
-        found_new = search_view(new, query_D, limit=99, merge=False)
+        found_new = search_view(new, query_D, limit=99, merge=False).moments
         assert {window.video_number for window in found_new} == {0, 1, 7}
         assert len(found_new) == 6
 
