@@ -151,7 +151,7 @@ def _fill(library: Library, videos: list[Vectors]) -> None:
             )
             facts = replace(FACTS, duration_seconds=segments[-1].stop_seconds)
             writer.put_video(file, facts=facts, segments=segments, embeddings_SD=video_SD)
-        writer.publish_snapshot()
+        writer.publish()
 
 
 def _search_seconds(library: Library, query_D: Vectors, *, limit: int, merge: bool) -> float:
