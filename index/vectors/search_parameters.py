@@ -27,18 +27,29 @@ class Parameters(NamedTuple):
 
 
 def search_parameters(
-    keep_N: NDArray[np.bool_] | None = None, *, nprobe: int | None = None
+    keep_N: NDArray[np.bool_] | None = None,
+    *,
+    nprobe: int | None = None,
+    refine_factor: float | None = None,
 ) -> Parameters:
-    """For a flat index, or for an IVF one, also behind an IndexPreTransform, which hands them on.
+    """For a flat index, an IVF one, or an IVF one inside an IndexPreTransform or IndexRefine.
 
     Args:
         keep_N: rows that may be found; None for all.
         nprobe: lists of an IVF index that are searched; None for a flat index.
+        refine_factor: candidates for each row that an IndexRefine is asked for, at least 1; None
+            for an index that is none.
     """
     bitmap = None if keep_N is None else np.packbits(keep_N, bitorder="little")
     fields: dict[str, Any] = {}
     if bitmap is not None:
         fields["sel"] = _faiss.IDSelectorBitmap(bitmap)
     if nprobe is not None:
-        return Parameters(_faiss.SearchParametersIVF(nprobe=nprobe, **fields), bitmap)
-    return Parameters(_faiss.SearchParameters(**fields) if fields else None, bitmap)
+        # An IndexPreTransform hands it on to the index inside.
+        found = _faiss.SearchParametersIVF(nprobe=nprobe, **fields)
+    else:
+        found = _faiss.SearchParameters(**fields) if fields else None
+    if refine_factor is not None:
+        # The filter stands in those of the base index: in the outer ones it would be ignored.
+        found = _faiss.IndexRefineSearchParameters(k_factor=refine_factor, base_index_params=found)
+    return Parameters(found, bitmap)

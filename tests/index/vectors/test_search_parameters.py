@@ -28,24 +28,29 @@ def built(factory: str) -> Any:
     return index
 
 
-INDEXES = {
-    "flat": (built("SQfp16"), None),
-    "ivf": (built(f"IVF{NUM_LISTS},RaBitQfs"), NUM_LISTS),
-    "rotated ivf": (built(f"RR{EMBED_DIM},IVF{NUM_LISTS},RaBitQfs"), NUM_LISTS),
+LISTS = f"IVF{NUM_LISTS},RaBitQfs"
+INDEXES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "flat": (built("SQfp16"), {}),
+    "ivf": (built(LISTS), {"nprobe": NUM_LISTS}),
+    "rotated ivf": (built(f"RR{EMBED_DIM},{LISTS}"), {"nprobe": NUM_LISTS}),
+    "refined ivf": (
+        built(f"RR{EMBED_DIM},{LISTS},Refine(SQfp16)"),
+        {"nprobe": NUM_LISTS, "refine_factor": 1.0},
+    ),
 }
-"""Each index, and the number of lists to search."""
+"""Each index, and what it is asked for beside the filter."""
 
 
 @pytest.mark.parametrize("kind", INDEXES)
 @settings(max_examples=40, deadline=None)
 @given(kept=st.sets(st.integers(0, NUM_ROWS - 1)), seed=st.integers(0, 99))
 def test_a_search_finds_the_rows_to_keep_and_no_other(kind: str, kept: set[int], seed: int) -> None:
-    index, nprobe = INDEXES[kind]
+    index, asked = INDEXES[kind]
     keep_N = np.zeros(NUM_ROWS, dtype=np.bool_)
     keep_N[list(kept)] = True
     query_1D = unit_rows(1, seed=seed, embed_dim=EMBED_DIM)
 
-    parameters = search_parameters(keep_N, nprobe=nprobe)
+    parameters = search_parameters(keep_N, **asked)
     rows = index.search(query_1D, NUM_ROWS, params=parameters.faiss)[1][0]
 
     assert sorted(rows[rows >= 0].tolist()) == sorted(kept)
@@ -53,8 +58,8 @@ def test_a_search_finds_the_rows_to_keep_and_no_other(kind: str, kept: set[int],
 
 @pytest.mark.parametrize("kind", INDEXES)
 def test_without_a_filter_all_rows_can_be_found(kind: str) -> None:
-    index, nprobe = INDEXES[kind]
-    parameters = search_parameters(nprobe=nprobe)
+    index, asked = INDEXES[kind]
+    parameters = search_parameters(**asked)
 
     rows = index.search(
         unit_rows(1, seed=5, embed_dim=EMBED_DIM), NUM_ROWS, params=parameters.faiss
