@@ -34,8 +34,8 @@ ROW_TYPE = np.dtype(
 )
 """What is known of a row beside its vector; 36 bytes, as they stand in the file."""
 
-RUN_TYPE = np.dtype([("video_number", "<i8"), ("first_row", "<i8")])
-"""Rows of one video, up to where the next run begins."""
+RUN_TYPE = np.dtype([("video_number", "<i8"), ("first_row", "<i8"), ("first_segment_id", "<i8")])
+"""Rows of one video with consecutive ids, up to where the next run begins."""
 
 _EXACT_SHARE = 0.01
 """A filter that keeps so little or less of a part is searched exactly: IVF would miss rows."""
@@ -124,11 +124,12 @@ class Part:
 
     def rows_of(self, segment_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of those ids that are here, ascending."""
-        ids_N = self.rows_N["segment_id"]
-        rows = np.searchsorted(ids_N, segment_ids)
-        rows = np.unique(rows[rows < self.num_rows])
-        found: NDArray[np.int64] = rows[np.isin(ids_N[rows], segment_ids)]
-        return found
+        first_rows_R = self.runs_R["first_row"]
+        runs = np.searchsorted(self.runs_R["first_segment_id"], segment_ids, side="right") - 1
+        ids, runs = segment_ids[runs >= 0], runs[runs >= 0]
+        offsets = ids - self.runs_R["first_segment_id"][runs]
+        here = offsets < np.diff(first_rows_R, append=self.num_rows)[runs]
+        return np.unique(first_rows_R[runs[here]] + offsets[here])
 
     def run_at(self, row: int) -> slice:
         """All rows of the video that this row belongs to."""
@@ -211,7 +212,7 @@ def part_in_memory(
         last_segment_id=last_segment_id,
         matrix=matrix,
         rows_N=rows_N,
-        runs_R=runs_of(rows_N["video_number"]),
+        runs_R=runs_of(rows_N),
         summary=PartSummary(
             sum_D=np.zeros(matrix.embed_dim),
             least_inverse_norm=float(inverse_N.min()),
@@ -237,10 +238,17 @@ def rows_from(stored: StoredRows) -> NDArray[np.void]:
     return rows_N
 
 
-def runs_of(video_numbers_N: NDArray[np.int64], *, first_row: int = 0) -> NDArray[np.void]:
-    """The runs of equal video numbers, of RUN_TYPE."""
-    begins = np.flatnonzero(np.diff(video_numbers_N, prepend=np.iinfo(np.int64).min))
+def runs_of(rows_N: NDArray[np.void], *, first_row: int = 0) -> NDArray[np.void]:
+    """The runs among some rows of ROW_TYPE, of RUN_TYPE.
+
+    Args:
+        first_row: where the first of the rows stands.
+    """
+    other_video = np.diff(rows_N["video_number"]) != 0
+    jump = np.diff(rows_N["segment_id"]) != 1
+    begins = np.flatnonzero(np.concatenate([[len(rows_N) > 0], other_video | jump]))
     runs_R = np.empty(len(begins), dtype=RUN_TYPE)
-    runs_R["video_number"] = video_numbers_N[begins]
+    runs_R["video_number"] = rows_N["video_number"][begins]
     runs_R["first_row"] = begins + first_row
+    runs_R["first_segment_id"] = rows_N["segment_id"][begins]
     return runs_R

@@ -79,7 +79,7 @@ class PartWriter:
         """
         self._matrix.append(stored_KD)
         self._rows.write(rows_K.tobytes())
-        self._runs.append(runs_of(rows_K["video_number"], first_row=self.num_rows))
+        self._runs.append(runs_of(rows_K, first_row=self.num_rows))
         self.num_rows += len(rows_K)
         inverse_K = rows_K["inverse_norm"]
         unit_KD = stored_KD.astype(np.float32) * inverse_K[:, np.newaxis]

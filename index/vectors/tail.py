@@ -67,7 +67,7 @@ class Tail:
             rows_C[:num_rows] = self.rows_C[:num_rows]
         vectors_CD[num_rows:needed] = added.vectors_ND
         rows_C[num_rows:needed] = rows_from(added)
-        runs = runs_of(added.columns.video_numbers_N, first_row=num_rows)
+        runs = runs_of(rows_C[num_rows:needed], first_row=num_rows)
         return Tail(
             vectors_CD,
             rows_C,

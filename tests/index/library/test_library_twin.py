@@ -33,6 +33,8 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
         self.embeddings: dict[str, Vectors] = {}
         self.ids: dict[str, str] = {}
         self.failed: set[str] = set()
+        self.lost = False
+        """Whether parts are missing that the catalog lists."""
 
     def teardown(self) -> None:
         self.reader.close()
@@ -87,6 +89,18 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
     def publish(self) -> None:
         with self.library.writer() as writer:
             writer.publish()
+        self.lost = False
+
+    @rule(whole=st.booleans())
+    def compact(self, whole: bool) -> None:
+        with self.library.writer() as writer:
+            writer.compact(whole=whole)
+
+    @rule()
+    def lose_the_parts(self) -> None:
+        """They are derived: a reader does without them, and the next publish makes them again."""
+        shutil.rmtree(self.folder / "parts", ignore_errors=True)
+        self.lost = True
 
     @rule()
     def open_again(self) -> None:
@@ -124,7 +138,7 @@ class LibraryAndItsTwin(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        assert self.library.verify() == []
+        assert self.lost or self.library.verify() == []
 
 
 TestLibraryAndItsTwin = LibraryAndItsTwin.TestCase
