@@ -11,6 +11,7 @@ InputError
 LibraryError
   - LibraryNotFoundError      there is no library in that folder
   - LibraryBusyError          another process is writing to it; carries who
+  - LibraryReplacedError      another one took its place while it was written to
   - IndexMismatchError        it was built by another model or with another window
   - LibraryCorruptError       catalog and vectors disagree
 """
@@ -91,6 +92,10 @@ class LibraryBusyError(LibraryError):
     def __init__(self, message: str, *, holder: Holder | None = None) -> None:
         super().__init__(message)
         self.holder = holder
+
+
+class LibraryReplacedError(LibraryError):
+    """Another library, or an older state of this one, took its place while it was written to."""
 
 
 class IndexMismatchError(LibraryError):

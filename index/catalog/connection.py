@@ -16,10 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import (
-    URL,
     Connection,
-    Engine,
-    create_engine,
     event,
     insert,
     inspect,
@@ -28,19 +25,34 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from cpd_model.errors import InputError
+from index.catalog.file import (
+    BUSY_TIMEOUT_SECONDS,
+    Access,
+    CatalogConnection,
+    CatalogFile,
+    look_at,
+    open_catalog,
+)
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord
-from index.errors import LibraryBusyError, LibraryCorruptError, LibraryError
+from index.errors import (
+    IndexMismatchError,
+    LibraryBusyError,
+    LibraryCorruptError,
+    LibraryError,
+    LibraryReplacedError,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 CATALOG_NAME = "catalog.sqlite3"
-BUSY_TIMEOUT_SECONDS = 30
-"""How long a statement waits for another process's commit; longer than any of ours takes."""
+_SETTINGS_NOW = text(
+    "SELECT (SELECT version_num FROM alembic_version), "
+    "fingerprint, embed_dim, window_seconds, hop_seconds FROM library"
+)
 
 
 class LibraryFacts(NamedTuple):
@@ -60,19 +72,49 @@ class Stand(NamedTuple):
 
 
 class WriteTransaction(NamedTuple):
-    """An open write transaction and the generation that it makes."""
+    """An open write transaction and where the catalog stands once it is committed."""
 
     connection: Connection
-    generation: int
+    stand: Stand
+
+    @property
+    def generation(self) -> int:
+        """The generation that it makes."""
+        return self.stand.generation
 
 
 class Catalog:
-    """The SQLite file of one library; any number of threads may use one Catalog."""
+    """The SQLite file of one library; any number of threads may use one Catalog.
+
+    Each transaction is one of whichever file lies at the path when it begins.
+
+    Args:
+        path: of a file that is there; an empty one is a catalog without tables.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.engine = _engine(path)
+        self.engine = open_catalog(path)
+        event.listen(self.engine, "begin", _begin)
+        self._settings: LibrarySettings | None = None
         self._closed = False
+
+    def keep_to(self, settings: LibrarySettings) -> None:
+        """From now on refuse the file of a library whose vectors mean something else."""
+        self._settings = settings
+
+    def require_writable(self, file: CatalogFile | None = None) -> None:
+        """Refuse where the file or its folder is read-only, as far as one can tell beforehand.
+
+        Raises:
+            LibraryError: it is.
+        """
+        self.require_open()
+        if (file or look_at(self.path)).access is not Access.WRITE:
+            raise LibraryError(
+                f"the library in {self.path.parent} cannot be written to: {CATALOG_NAME} or its "
+                f"folder is read-only here; it can be searched"
+            )
 
     def close(self) -> None:
         """Close all connections; a ValueError for whoever asks for another one."""
@@ -89,44 +131,59 @@ class Catalog:
         """A transaction that sees one moment of the catalog, however long it stays open.
 
         Raises:
+            LibraryNotFoundError: the file is gone.
+            IndexMismatchError: another library took its place, see `keep_to`.
             LibraryError: the file cannot be read.
             ValueError: the catalog was closed.
         """
         with self._connected() as connection, connection.begin():
+            self._require_settings(connection)
             yield connection
 
     @contextlib.contextmanager
-    def write_transaction(self) -> Iterator[WriteTransaction]:
+    def write_transaction(self, *, after: Stand | None = None) -> Iterator[WriteTransaction]:
         """A transaction that is committed whole or not at all, and makes the next generation.
 
+        Args:
+            after: where the catalog stood before, as the caller knows it.
+
         Raises:
+            LibraryReplacedError: what is there now did not grow from that.
             LibraryBusyError: another program has been writing to it for half a minute.
             LibraryError: the disk is full, or the file cannot be written.
             ValueError: the catalog was closed.
         """
-        with self._immediate_transaction() as connection:
+        with self.maintenance_transaction(after=after) as connection:
             epoch = uuid.uuid4().hex
             bumped = connection.execute(
                 update(LibraryRecord)
                 .values(generation=LibraryRecord.generation + 1, epoch=epoch)
-                .returning(LibraryRecord.generation)
+                .returning(LibraryRecord.library_id, LibraryRecord.generation, LibraryRecord.epoch)
             )
-            generation = bumped.scalar_one()
-            connection.execute(insert(EpochRecord), {"generation": generation, "epoch": epoch})
-            yield WriteTransaction(connection, generation)
+            stand = Stand(*bumped.one())
+            row = {"generation": stand.generation, "epoch": epoch}
+            connection.execute(insert(EpochRecord), row)
+            yield WriteTransaction(connection, stand)
 
     @contextlib.contextmanager
-    def maintenance_transaction(self) -> Iterator[Connection]:
+    def maintenance_transaction(self, *, after: Stand | None = None) -> Iterator[Connection]:
         """A write transaction that changes nothing a reader has loaded: no new generation."""
         with self._immediate_transaction() as connection:
+            self._require_settings(connection)
+            if after is not None and not _may_follow(connection, after):
+                raise _replaced(self.path)
             yield connection
 
     @contextlib.contextmanager
     def _immediate_transaction(self) -> Iterator[Connection]:
         with self._connected() as connection:
             connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+            opened = _file_of(connection)
+            self.require_writable(opened)
             with connection.begin():
                 yield connection
+                if look_at(self.path) != opened:
+                    raise _replaced(self.path)  # which nobody would find in the file taken away
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -136,7 +193,7 @@ class Catalog:
 
     def schema_revision(self) -> str | None:
         """The migration that the file stands at; None for a file without tables."""
-        with self.read_transaction() as connection:
+        with self._connected() as connection, connection.begin():
             if not inspect(connection).has_table("alembic_version"):
                 return None
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -165,9 +222,24 @@ class Catalog:
             # The journal mode cannot change inside a transaction and stays in the file for good.
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
-            raw.execute("PRAGMA journal_mode=WAL")
+            if _file_of(connection).access is Access.WRITE:
+                raw.execute("PRAGMA journal_mode=WAL")
         with self._immediate_transaction() as connection:
             command.upgrade(_alembic_config(connection), "head")
+
+    def _require_settings(self, connection: Connection) -> None:
+        """Refuse another library's vectors, and a schema that this program does not know."""
+        kept = self._settings
+        if kept is None:
+            return
+        now = connection.execute(_SETTINGS_NOW).one_or_none()
+        values = (kept.fingerprint, kept.embed_dim, kept.window_seconds, kept.hop_seconds)
+        if now is None or tuple(now) != (SCHEMA_REVISION, *values):
+            raise IndexMismatchError(
+                f"the library in {self.path.parent} was replaced by another one, not made with "
+                f"{kept.model} ({kept.fingerprint[:12]}) or by another version of cpd: open it "
+                f"again"
+            )
 
     def read_library(self, connection: Connection) -> LibraryFacts | None:
         """Settings and generation; None when the library's creation was interrupted.
@@ -218,33 +290,42 @@ def has_passed(connection: Connection, stand: Stand) -> bool:
     return same_library and connection.execute(query).scalar() == stand.epoch
 
 
+def _may_follow(connection: Connection, stand: Stand) -> bool:
+    """Whether the catalog can have grown from where it stood.
+
+    Unlike `has_passed` true also where it has come so far that it no longer lists the generation.
+    """
+    now = stand_of(connection)
+    query = select(EpochRecord.epoch).where(EpochRecord.generation == stand.generation)
+    listed = connection.execute(query).scalar()
+    return (
+        now.library_id == stand.library_id
+        and now.generation >= stand.generation
+        and listed in (None, stand.epoch)
+    )
+
+
+def _file_of(connection: Connection) -> CatalogFile:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, CatalogConnection)
+    return raw.file
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+
+
+def _replaced(path: Path) -> LibraryReplacedError:
+    return LibraryReplacedError(
+        f"the library in {path.parent} was replaced by another one, or restored from a backup, "
+        f"while it was written to: run again to go on with what is there now"
+    )
+
+
 def tombstones_since(connection: Connection) -> int:
     """Tombstones up to this generation are gone: a reader older than it has to load afresh."""
     return connection.execute(select(LibraryRecord.tombstones_since)).scalar_one()
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        poolclass=QueuePool,
-        pool_size=4,
-        max_overflow=-1,  # as many connections as there are threads asking; none waits for another
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_SECONDS},
-    )
-
-    @event.listens_for(engine, "connect")
-    def set_pragmas(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-        # Python's sqlite3 would begin transactions by its own rules; BEGIN is said below instead.
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=FULL")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
-
-    return engine
 
 
 @contextlib.contextmanager
@@ -282,8 +363,8 @@ def _sentence(folder: Path, said: str) -> LibraryError:
         )
     if "readonly" in said or "unable to open" in said:
         return LibraryError(
-            f"the catalog of the library in {folder} cannot be opened ({said}): the folder must be "
-            f"readable and writable, for readers too"
+            f"the catalog of the library in {folder} cannot be opened ({said}): look at who may "
+            f"read and write {CATALOG_NAME} and its folder"
         )
     return LibraryError(f"the catalog of the library in {folder} cannot be used: {said}")
 

@@ -68,6 +68,8 @@ class Library:
         folder = _real_folder(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / CATALOG_NAME).exists():
+                (folder / CATALOG_NAME).touch()
         except OSError as error:
             raise LibraryError(f"cannot make a library in {folder}: {error.strerror}") from error
         with contextlib.closing(Catalog(folder / CATALOG_NAME)) as catalog:
@@ -102,12 +104,14 @@ class Library:
             if catalog.schema_revision() is None:
                 raise _not_found(folder)
             if not catalog.is_current():
+                _require_writable_once(catalog)
                 with lease(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
                     catalog.migrate()
             with catalog.read_transaction() as connection:
                 facts = catalog.read_library(connection)
             if facts is None:
                 raise _not_found(folder)
+            catalog.keep_to(facts.settings)
             return cls(folder, catalog, facts.settings, device=device)
         except BaseException:
             catalog.close()
@@ -205,7 +209,10 @@ class Library:
 
     def verify(self) -> list[str]:
         """Where catalog and parts do not agree, a sentence each; empty is good."""
-        return [found.sentence for found in verify_library(self.folder, self._catalog)]
+        self._catalog.require_open()
+        # A catalog of its own, which does not insist on the settings: they are verified too.
+        with contextlib.closing(Catalog(self._catalog.path)) as catalog:
+            return [found.sentence for found in verify_library(self.folder, catalog)]
 
     def videos(
         self, *, limit: int, offset: int = 0, path_contains: str | None = None
@@ -277,7 +284,11 @@ class Library:
         """A writer for short changes, for the length of a `with` block.
 
         Each change waits for its turn at the catalog, also beside a run that holds the lease.
+
+        Raises:
+            LibraryError: the library is read-only here.
         """
+        self._catalog.require_writable()
         with self._writer(holds_lease=False) as writer:
             yield writer
 
@@ -290,8 +301,9 @@ class Library:
 
         Raises:
             LibraryBusyError: another process or thread has such a run; names it.
-            LibraryError: the folder cannot be written to.
+            LibraryError: the library is read-only here.
         """
+        self._catalog.require_writable()
         with (
             lease(self.folder, wait_seconds=wait_seconds),
             self._writer(holds_lease=True) as writer,
@@ -300,7 +312,6 @@ class Library:
 
     @contextlib.contextmanager
     def _writer(self, *, holds_lease: bool) -> Iterator[LibraryWriter]:
-        self._catalog.require_open()
         writer = LibraryWriter(self.folder, self._catalog, self.settings, holds_lease=holds_lease)
         try:
             yield writer
@@ -325,6 +336,16 @@ def _not_found(folder: Path) -> LibraryNotFoundError:
     return LibraryNotFoundError(
         f"there is no library in {folder}: `cpd index add PATH --library {folder}` creates one"
     )
+
+
+def _require_writable_once(catalog: Catalog) -> None:
+    try:
+        catalog.require_writable()
+    except LibraryError as error:
+        raise LibraryError(
+            f"the library in {catalog.path.parent} was made by an older cpd and is read-only here: "
+            f"open it once where it can be written, with `cpd index status`, to bring it up to date"
+        ) from error
 
 
 def _is_complete(catalog: Catalog) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
-from index.catalog.connection import Catalog, WriteTransaction
+from index.catalog.connection import Catalog, WriteTransaction, stand_of
 from index.catalog.reads import (
     file_at,
     sizes_of_videos,
@@ -59,6 +59,8 @@ class LibraryWriter:
         self._settings = settings
         self._holds_lease = holds_lease
         self._ended = False
+        with catalog.read_transaction() as connection:
+            self._stand = stand_of(connection)
         self._shelf = Shelf(folder=folder, catalog=catalog, settings=settings)
 
     def end(self) -> None:
@@ -231,8 +233,9 @@ class LibraryWriter:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[WriteTransaction]:
         self._require_open()
-        with self._catalog.write_transaction() as transaction:
+        with self._catalog.write_transaction(after=self._stand) as transaction:
             yield transaction
+        self._stand = transaction.stand
 
     def _require_open(self) -> None:
         if self._ended:

@@ -27,6 +27,7 @@ FILE = file_version("/videos/a.mp4", size_bytes=1, mtime_ns=2)
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """A catalog with tables and settings, and nothing else."""
+    (tmp_path / CATALOG_NAME).touch()
     catalog = Catalog(tmp_path / CATALOG_NAME)
     catalog.migrate()
     with catalog.maintenance_transaction() as connection:
@@ -60,6 +61,7 @@ def test_migrating_twice_changes_nothing(catalog: Catalog) -> None:
 
 
 def test_an_empty_file_is_not_current_and_migrates(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_NAME).touch()
     catalog = Catalog(tmp_path / CATALOG_NAME)
     assert catalog.schema_revision() is None
     assert not catalog.is_current()

@@ -14,6 +14,7 @@ from tests.index.libraries import SETTINGS, axis, paths
 
 def make_first_library(folder: Path) -> None:
     """One video of one window, as revision 0001 kept it, and the snapshot of it."""
+    (folder / CATALOG_NAME).touch()
     catalog = Catalog(folder / CATALOG_NAME)
     vectors = axis(0).astype("<f2").tobytes()
     with catalog.maintenance_transaction() as connection:

@@ -77,6 +77,7 @@ class TestOpening:
             library.require(fingerprint="d" * 64, model="other")
 
     def test_a_creation_that_was_interrupted_is_finished_by_the_next(self, tmp_path: Path) -> None:
+        (tmp_path / CATALOG_NAME).touch()
         catalog = Catalog(tmp_path / CATALOG_NAME)
         catalog.migrate()
         catalog.close()
