@@ -63,6 +63,20 @@ def test_for_texts_alone_a_bundle_is_not_loaded_whole(tmp_path: Path, device: st
     assert encoder.name == str(tmp_path / "mine")
 
 
+@pytest.mark.slow
+def test_for_texts_alone_a_built_in_model_is_made_first_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    said: list[str] = []
+
+    encoders = [load_text_encoder("cpd-start", on_message=said.append) for _ in range(2)]
+
+    assert [type(encoder) for encoder in encoders] == [NumpyTextEncoder, NumpyTextEncoder]
+    (message,) = said
+    assert message.startswith("making cpd-start in")
+
+
 def test_for_texts_alone_a_model_of_another_kind_is_loaded_whole(dual_encoder_folder: Any) -> None:
     folder = dual_encoder_folder("clip")
     whole = load_encoder(folder, device="cpu")
