@@ -11,11 +11,12 @@ hour keeps nobody's changes from being written back.
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.catalog.connection import Catalog, Stand, has_passed, stand_of
@@ -29,9 +30,12 @@ from index.catalog.parts import (
 from index.catalog.records import LibrarySettings
 from index.errors import LibraryError
 from index.vectors.checked_file import sync_folder
-from index.vectors.kinds import IndexKind
+from index.vectors.ivf import build_ivf, write_ivf
+from index.vectors.ivf_tuning import Tuned, tune
+from index.vectors.kinds import WANTED_RECALL, IndexKind, kind_for
+from index.vectors.matrix import HalfMatrix
 from index.vectors.part import ROW_TYPE, rows_from
-from index.vectors.part_files import PARTS_NAME, PartRange, PartWriter
+from index.vectors.part_files import INDEX_NAME, PARTS_NAME, PartRange, PartWriter
 
 _OLD_SNAPSHOTS_NAME = "snapshots"
 _ROWS_AT_ONCE = 16_384
@@ -144,20 +148,21 @@ def _write(shelf: Shelf, order: Order, stand: Stand, partial: Path) -> PartFacts
     writer = PartWriter(partial, what)
     try:
         _copy_rows(shelf, order, writer)
-        writer.finish_rows()
+        matrix = writer.finish_rows()
     except BaseException:
         writer.abandon()
         raise
-    checksum = writer.finish()
+    built = _build_index(matrix, partial, order.index_kind)
+    checksum = writer.finish(built)
     return PartFacts(
         name=partial.name.removesuffix(".partial"),
         generation=stand.generation,
-        kind="exact",
-        parameters="{}",
+        kind="exact" if built is None else "ivf",
+        parameters=json.dumps({} if built is None else asdict(built.parameters)),
         first_segment_id=order.first_segment_id,
         last_segment_id=order.last_segment_id,
         num_rows=writer.num_rows,
-        recall=None,
+        recall=None if built is None else built.recall,
         checksum=checksum,
         damaged=False,
     )
@@ -182,6 +187,22 @@ def _copy_rows(shelf: Shelf, order: Order, writer: PartWriter) -> None:
             return
         writer.append(rows_from(stored), stored.vectors_ND)
         last_read = int(stored.columns.ids_N[-1])
+
+
+def _build_index(matrix: HalfMatrix, partial: Path, asked: IndexKind) -> Tuned | None:
+    """An approximate index beside the rows, if it suits and is good enough; None for exact.
+
+    Each part is trained and measured on its own rows, so where a library's content drifts away from
+    what an older part was trained on, the next compaction trains and measures anew.
+    """
+    if kind_for(matrix.num_rows, asked) == "exact":
+        return None
+    index = build_ivf(matrix)
+    tuned = tune(index, matrix, wanted_recall=WANTED_RECALL)
+    if tuned.recall < WANTED_RECALL and asked == "auto":
+        return None
+    write_ivf(index, partial / INDEX_NAME)
+    return tuned
 
 
 def _list(

@@ -3,6 +3,7 @@
     DIR/parts/<name>/vectors.faiss    the float16 rows (index.vectors.matrix)
                      rows.bin         ids, videos, times (index.vectors.part.ROW_TYPE)
                      runs.bin         where each video's rows begin (RUN_TYPE)
+                     index.faiss      of kind ivf alone: what finds candidates
                      pages.bin        CRC-32 of each page of vectors.faiss, then of rows.bin
                      part.json        all of this in figures, with the CRC-32 of the small files
 
@@ -34,6 +35,9 @@ from index.vectors.checked_file import (
     unreadable,
 )
 from index.vectors.faiss_device import SearchDevice, open_index
+from index.vectors.ivf import IvfParameters, open_ivf
+from index.vectors.ivf_tuning import Tuned
+from index.vectors.kinds import PartIndex
 from index.vectors.matrix import HalfMatrix, MatrixWriter
 from index.vectors.part import ROW_TYPE, RUN_TYPE, Part, PartSummary, runs_of
 
@@ -43,6 +47,7 @@ FORMAT = 1
 VECTORS_NAME = "vectors.faiss"
 ROWS_NAME = "rows.bin"
 RUNS_NAME = "runs.bin"
+INDEX_NAME = "index.faiss"
 PAGES_NAME = "pages.bin"
 FACTS_NAME = "part.json"
 
@@ -102,18 +107,23 @@ class PartWriter:
         _write(self._folder / RUNS_NAME, np.concatenate(self._runs).tobytes())
         return matrix
 
-    def finish(self) -> str:
+    def finish(self, built: Tuned | None) -> str:
         """Write what the part says of itself; the SHA-256 that the catalog has to list.
+
+        Args:
+            built: how INDEX_NAME, which the caller has written, is to be searched; None for exact.
 
         Raises:
             OSError: the disk is full or broken.
         """
-        small = [PAGES_NAME, RUNS_NAME]
+        small = [PAGES_NAME, RUNS_NAME, *([] if built is None else [INDEX_NAME])]
         facts = {
             "format": FORMAT,
             **asdict(self._what),
             "num_rows": self.num_rows,
-            "kind": "exact",
+            "kind": "exact" if built is None else "ivf",
+            "parameters": {} if built is None else asdict(built.parameters),
+            "recall": None if built is None else built.recall,
             "bytes": {
                 name: os.stat(self._folder / name).st_size
                 for name in (VECTORS_NAME, ROWS_NAME, *small)
@@ -169,7 +179,7 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
             greatest_inverse_norm=told["greatest_inverse_norm"],
         ),
         rows_file=rows,
-        index=open_index(matrix, device),
+        index=_index_of(own, told, matrix, device),
     )
 
 
@@ -199,6 +209,15 @@ def _check_small_files(own: Path, told: dict[str, Any]) -> None:
     for name, crc in told["crc32"].items():
         if crc_of(own / name) != crc:
             raise damaged(f"{own.name[:8]}/{name}")
+
+
+def _index_of(
+    own: Path, told: dict[str, Any], matrix: HalfMatrix, device: SearchDevice
+) -> PartIndex:
+    """What searches the part; on a GPU exactly, whatever there is for the CPU."""
+    if told["kind"] == "ivf" and device.name == "cpu":
+        return open_ivf(own / INDEX_NAME, IvfParameters(**told["parameters"]), matrix)
+    return open_index(matrix, device)
 
 
 def _write(path: Path, content: bytes) -> None:
