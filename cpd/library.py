@@ -12,7 +12,7 @@ Axes: D dimensions of the shared space.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import NoReturn, Self, overload
 
@@ -31,7 +31,7 @@ from index.label import LabelledVideo, check_labels, check_video, label_video, s
 from index.library.add import add_videos
 from index.library.add_report import AddFailure, AddReport
 from index.library.library import Library as CatalogLibrary
-from index.library.opening import OpenLibrary, open_for_adding
+from index.library.opening import GrowingLibrary, open_for_adding
 from index.search.moments import Hit
 from index.search.query import words_of
 
@@ -185,10 +185,10 @@ class Library:
         """
         named = paths_of(paths, what="paths")
         list(expand_patterns(named))  # a slip of the pen should not wait for the model
-        library, encoder = self._opened_for_adding()
+        library, load_encoder = self._opened_for_adding()
         with library, DecodePool(num_workers=num_workers) as pool:
             return add_videos(
-                named, library, encoder, pool, wait_seconds=wait_seconds, listener=listener
+                named, library, load_encoder, pool, wait_seconds=wait_seconds, listener=listener
             )
 
     def label(self, video: AnyPath | VideoRow, labels: Iterable[str]) -> LabelledVideo:
@@ -289,8 +289,8 @@ class Library:
                     ) from error
             return self._library
 
-    def _opened_for_adding(self) -> OpenLibrary:
-        """A second opening of the same library, for the caller to close, and its model."""
+    def _opened_for_adding(self) -> GrowingLibrary:
+        """A second opening of the same library, for the caller to close, and its model's loader."""
         with self._lock:
             self._refuse_closed()
             opened = open_for_adding(
@@ -301,8 +301,13 @@ class Library:
                 device=self._device,
                 load=self._load,
             )
-            self._encoder = opened.encoder
-            return opened
+        return opened._replace(load_encoder=lambda: self._kept(opened.load_encoder))
+
+    def _kept(self, load_encoder: Callable[[], Encoder]) -> Encoder:
+        """The model that an add loads, for the questions that follow it."""
+        with self._lock:
+            self._encoder = load_encoder()
+            return self._encoder
 
     def _named(self) -> str | None:
         """The model that was asked for by its name."""

@@ -15,7 +15,7 @@ from typing import Literal
 
 from cpd_model.built_in.defaults import DEFAULT_MODEL
 from cpd_model.built_in.models import BUILT_INS, ensure_built_in
-from cpd_model.bundles.bundle import open_bundle, verify_bundle
+from cpd_model.bundles.bundle import open_bundle, recorded_fingerprint, verify_bundle
 from cpd_model.bundles.hub import cached_models, fetch, is_hub_name
 from cpd_model.bundles.record import is_bundle
 from cpd_model.bundles.text_alone import open_text_encoder
@@ -119,6 +119,19 @@ def find_model(model: str | None = None, *, on_message: OnMessage | None = None)
         f"no model {name!r}: expected {' or '.join(BUILT_INS)}, the folder of a model, or a hub "
         "name such as openai/clip-vit-base-patch32"
     )
+
+
+def known_fingerprint(model: str) -> str | None:
+    """The fingerprint that the bundle named `model` has on record, read without loading it.
+
+    None where nothing tells it so cheaply: a built-in model that was not made yet, a folder of
+    transformers, a name of the hub.
+
+    Raises:
+        BundleError: what the bundle has on record is damaged.
+    """
+    folder = BUILT_INS[model].folder() if model in BUILT_INS else Path(model).expanduser()
+    return recorded_fingerprint(folder) if is_bundle(folder) else None
 
 
 def list_models() -> list[ModelFacts]:

@@ -129,7 +129,7 @@ def _add(
     from index.library.opening import open_for_adding
 
     list(expand_patterns(paths))  # a slip of the pen should not wait for the model
-    library, encoder = open_for_adding(
+    library, load_encoder = open_for_adding(
         folder,
         model=model,
         window_seconds=window_seconds,
@@ -143,7 +143,7 @@ def _add(
         AddProgress(Console(stderr=True), quiet=quiet) as progress,
     ):
         return add_videos(
-            paths, library, encoder, pool, wait_seconds=wait_seconds, listener=progress
+            paths, library, load_encoder, pool, wait_seconds=wait_seconds, listener=progress
         )
 
 

@@ -15,7 +15,7 @@ A file that was indexed and whose new bytes cannot be read, for whatever reason 
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ _REMOVED = "a video with the same bytes was removed from the library meanwhile; 
 def add_videos(
     paths: Sequence[str | Path],
     library: "Library",
-    encoder: Encoder,
+    encoder: Encoder | Callable[[], Encoder],
     decoder: Decoder,
     *,
     wait_seconds: float = 0,
@@ -64,6 +64,7 @@ def add_videos(
     whose files are gone stay in the library, for a disk may just be away.
 
     Args:
+        encoder: the library's model, or what loads it, which is not called where nothing is new.
         wait_seconds: how long to wait for another run on the same library.
 
     Raises:
@@ -72,7 +73,8 @@ def add_videos(
             what was finished before is kept.
         AddInterrupted: Ctrl-C.
     """
-    library.require(fingerprint=encoder.fingerprint, model=encoder.name)
+    if isinstance(encoder, Encoder):
+        library.require(fingerprint=encoder.fingerprint, model=encoder.name)
     tally = Tally(listener or SilentListener())
     try:
         found = find_videos(paths, leave_out=library.folder)
@@ -83,12 +85,21 @@ def add_videos(
             probes = RememberedProbes(decoder, gap_seconds=library.settings.window_seconds)
             adding = _Adding(library, writer, probes, tally)
             left = adding.settle_known(found.videos)
-            adding.embed(left, encoder, bounds)
+            if left:
+                adding.embed(left, _loaded(encoder, library), bounds)
             writer.publish()  # which does nothing where the parts hold all
             writer.compact()
     except KeyboardInterrupt:
         raise AddInterrupted(tally.report()) from None
     return tally.report()
+
+
+def _loaded(encoder: Encoder | Callable[[], Encoder], library: "Library") -> Encoder:
+    if isinstance(encoder, Encoder):
+        return encoder
+    loaded = encoder()
+    library.require(fingerprint=loaded.fingerprint, model=loaded.name)
+    return loaded
 
 
 class _Adding:
@@ -176,7 +187,8 @@ class _Adding:
                 return
         if not failed.is_video:
             if stored is not None:  # it was a video, or a failure, when it was seen last
-                self._writer.remove_video(stored.video_id)
+                with contextlib.suppress(UnknownVideoError):  # somebody else was faster
+                    self._writer.remove_video(stored.video_id)
             self._tally.ended("ignored")
             return
         if failed.file is not None:
@@ -186,7 +198,8 @@ class _Adding:
     def _keep_as_stale(self, failed: FailedEmbedding, stored: "KnownFile", reason: str) -> None:
         # A file that is gone is not stale: its disk may just be away, and it may have moved.
         if failed.file is not None and reason != stored.stale_reason:
-            self._writer.mark_stale(stored.video_id, reason=reason)
+            with contextlib.suppress(UnknownVideoError):  # somebody removed it meanwhile
+                self._writer.mark_stale(stored.video_id, reason=reason)
         self._tally.failed(failed.path, reason + STILL_SEARCHABLE)
 
     def _settle(self, files: Sequence[HashedVideo]) -> list[HashedVideo]:

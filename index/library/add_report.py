@@ -38,7 +38,8 @@ class AddReport:
     """Written in this run."""
 
     seconds: float
-    """That the run took, model and library already open."""
+    """That the run took, the library already open; with the loading of the model where it had to
+    be loaded."""
 
     failures: list[AddFailure]
 

@@ -1,9 +1,11 @@
 """A library together with the model that it needs: for adding to it, and for searching it."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from cpd_model.devices import check_device_word
 from cpd_model.encoder import Encoder, TextEncoder
 from index.catalog.records import LibrarySettings
 from index.errors import IndexMismatchError, LibraryNotFoundError
@@ -20,11 +22,13 @@ LoadTextEncoder: TypeAlias = Callable[[str | None, str], TextEncoder]
 """The same where texts are all that it will be asked for."""
 
 
-class OpenLibrary(NamedTuple):
-    """A library, and the model that its vectors come from."""
+class GrowingLibrary(NamedTuple):
+    """A library, and what loads the model that its vectors come from."""
 
     library: Library
-    encoder: Encoder
+
+    load_encoder: Callable[[], Encoder]
+    """Loads it the first time; an IndexMismatchError where it is not the library's."""
 
 
 class SearchableLibrary(NamedTuple):
@@ -53,8 +57,10 @@ def open_for_adding(
     hop_seconds: float | None = None,
     device: str = "auto",
     load: LoadEncoder | None = None,
-) -> OpenLibrary:
+) -> GrowingLibrary:
     """Open the library in a folder, or make it there; a library keeps what it was made with.
+
+    The model of a new library is loaded here, that of an old one when it is asked for.
 
     Args:
         model: None takes the library's own, or the default model for a new library.
@@ -66,6 +72,7 @@ def open_for_adding(
         CPDError: no library can be opened or made there, or the model cannot be had.
     """
     load = load or _load_encoder
+    check_device_word(device)  # which the loading of the model would tell too late, or never
     try:
         library = Library.open(folder)
     except LibraryNotFoundError:
@@ -78,15 +85,22 @@ def open_for_adding(
             window_seconds=windows.window_seconds,
             hop_seconds=windows.hop_seconds,
         )
-        return OpenLibrary(Library.create(folder, settings), encoder)
-    try:
-        _refuse_other_windows(folder, library.settings, window_seconds, hop_seconds)
+        return GrowingLibrary(Library.create(folder, settings), lambda: encoder)
+
+    @functools.cache
+    def load_encoder() -> Encoder:
         encoder = load(_absolute(model) or library.settings.model, device)
         library.require(fingerprint=encoder.fingerprint, model=encoder.name)
+        return encoder
+
+    try:
+        _refuse_other_windows(folder, library.settings, window_seconds, hop_seconds)
+        if model is not None and not _is_known_to_fit(library, model):
+            load_encoder()
     except BaseException:
         library.close()
         raise
-    return OpenLibrary(library, encoder)
+    return GrowingLibrary(library, load_encoder)
 
 
 def open_for_search(
@@ -107,6 +121,21 @@ def open_for_search(
         library.close()
         raise
     return SearchableLibrary(library, encoder)
+
+
+def _is_known_to_fit(library: Library, model: str) -> bool:
+    """Whether it can be told without loading it that a model is the library's.
+
+    Raises:
+        IndexMismatchError: it can be told that it is another.
+    """
+    from cpd_model.loading import known_fingerprint
+
+    fingerprint = known_fingerprint(model)
+    if fingerprint is None:
+        return _absolute(model) == library.settings.model
+    library.require(fingerprint=fingerprint, model=model)
+    return True
 
 
 def _refuse_other_windows(

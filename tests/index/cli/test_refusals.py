@@ -47,6 +47,10 @@ ONE_SENTENCE = {
         ["index", "add", "{videos}", "--library", "{lib}", "--model", "{other}"],
         "was built by",
     ),
+    "an unknown device of an add": (
+        ["index", "add", "{videos}", "--library", "{lib}", "--device", "tpu"],
+        "unknown device 'tpu': expected auto, cpu, cuda",
+    ),
     "an unknown device": (
         ["search", "red", "--library", "{lib}", "--device", "tpu"],
         "unknown device 'tpu': expected auto, cpu, cuda",
