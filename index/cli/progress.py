@@ -61,8 +61,9 @@ class AddProgress:
             self._bar.stop()
 
     def found_files(self, count: int) -> None:
+        if not self._num_files:
+            self._started = self._clock()
         self._num_files = count
-        self._started = self._clock()
         self._show()
 
     def file_ended(self, how: FileEnd) -> None:

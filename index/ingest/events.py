@@ -9,7 +9,7 @@ class AddListener(Protocol):
     """Told how an add goes on; never asked anything."""
 
     def found_files(self, count: int) -> None:
-        """So many files will come to an end."""
+        """So many files were found up to now, and will come to an end; told as they are found."""
         ...
 
     def file_ended(self, how: FileEnd) -> None:

@@ -5,14 +5,18 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from cpd_model.errors import InputError
 
 ScanFolder: TypeAlias = Callable[[str], AbstractContextManager[Iterable["os.DirEntry[str]"]]]
 """Lists one folder, as `os.scandir` does."""
+
+IsVideo: TypeAlias = Callable[[Path], bool]
+"""Decides for one file; may raise OSError."""
+
+_Kind: TypeAlias = Literal["file", "folder", "link", "other"]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -24,31 +28,58 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-@dataclass
 class FoundFiles:
-    """What some PATH arguments came to; every path is absolute and real (no symlink in it)."""
+    """The videos below some PATH arguments, found while somebody goes through them.
 
-    videos: list[Path] = field(default_factory=list)
-    """Each once; arguments in their order, a folder's files sorted by name."""
+    Every path is absolute and real (no symlink in it), and comes once: arguments in their order, a
+    folder's files sorted by name, then the folders in it. The counts tell how it is up to now.
+    """
 
-    num_ignored: int = 0
-    """Files that are no video, by extension or by content."""
+    def __init__(self, walk: "_Walk", named: Iterable[str], is_video: IsVideo) -> None:
+        self.num_videos = 0
+        self._walk = walk
+        self._is_video = is_video
+        self._videos = self._find(named)
 
-    unreadable: list[Unreadable] = field(default_factory=list)
-    """What could not be looked into; the rest was found all the same."""
+    @property
+    def num_ignored(self) -> int:
+        """Files that are no video, by extension or by content."""
+        return self._walk.num_ignored
+
+    @property
+    def unreadable(self) -> list[Unreadable]:
+        """What could not be looked into; the rest is found all the same."""
+        return self._walk.unreadable
+
+    def __iter__(self) -> Iterator[Path]:
+        """Goes on where it was left."""
+        return self._videos
+
+    def _find(self, named: Iterable[str]) -> Iterator[Path]:
+        seen: set[str] = set()
+        for name in named:
+            for file in self._walk.files_under(name):
+                if file in seen:
+                    continue
+                seen.add(file)
+                path = Path(file)
+                if self._walk.asks(self._is_video, path):
+                    self.num_videos += 1
+                    yield path
 
 
 def find_videos(
     paths: Sequence[str | Path],
     *,
     leave_out: Path | None = None,
-    is_video: Callable[[Path], bool] | None = None,
+    is_video: IsVideo | None = None,
     scan_folder: ScanFolder = os.scandir,
 ) -> FoundFiles:
-    """The videos among files, folders (with all below them) and glob patterns.
+    """The videos among files, folders (with all below them) and glob patterns, as they are found.
 
     Hidden files and folders are passed over unless they are named. A file that is reached twice,
-    by symlinks or by overlapping arguments, counts once; loops of symlinks end.
+    by symlinks or by overlapping arguments, counts once; loops of symlinks end. No folder is listed
+    and no file looked at before somebody asks for the next video.
 
     Args:
         leave_out: a folder that is never entered: the library itself.
@@ -63,15 +94,7 @@ def find_videos(
         from index.video.file import looks_like_video
 
         is_video = looks_like_video
-    walk = _Walk(leave_out, scan_folder)
-    seen: set[str] = set()
-    for named in expand_patterns(paths):
-        for file in walk.files_under(named):
-            if file in seen:
-                continue
-            seen.add(file)
-            _sort_out(Path(file), is_video, walk.found)
-    return walk.found
+    return FoundFiles(_Walk(leave_out, scan_folder), list(expand_patterns(paths)), is_video)
 
 
 def expand_patterns(paths: Sequence[str | Path]) -> Iterator[str]:
@@ -112,39 +135,41 @@ def why_unreadable(path: Path) -> str | None:
     return None
 
 
-def _sort_out(file: Path, is_video: Callable[[Path], bool], found: FoundFiles) -> None:
-    try:
-        if is_video(file):
-            found.videos.append(file)
-        else:
-            found.num_ignored += 1
-    except OSError as error:
-        found.unreadable.append(Unreadable(file, _reason_of(error)))
-
-
 class _Walk:
-    """Goes through folders once each, whatever links lead to them."""
+    """Goes through folders once each, whatever links lead to them, and notes what is no video."""
 
     def __init__(self, leave_out: Path | None, scan_folder: ScanFolder) -> None:
-        self.found = FoundFiles()
+        self.num_ignored = 0
+        self.unreadable: list[Unreadable] = []
         self._scan_folder = scan_folder
         self._leave_out = None if leave_out is None else os.path.realpath(leave_out)
         self._entered: set[str] = set()
+
+    def asks(self, is_video: IsVideo, path: Path) -> bool:
+        """The answer for one file; what it is not is noted."""
+        try:
+            if is_video(path):
+                return True
+        except OSError as error:
+            self.unreadable.append(Unreadable(path, _reason_of(error)))
+        else:
+            self.num_ignored += 1
+        return False
 
     def files_under(self, named: str) -> Iterator[str]:
         """Real paths of the file itself, or of all regular files below the folder."""
         real = os.path.realpath(named)
         try:
-            mode = os.stat(real).st_mode
+            kind = _kind_of(os.stat(real).st_mode)
         except OSError as error:
-            self.found.unreadable.append(Unreadable(Path(real), _reason_of(error)))
+            self.unreadable.append(Unreadable(Path(real), _reason_of(error)))
             return
-        if stat.S_ISDIR(mode):
+        if kind == "folder":
             yield from self._files_in(real)
-        elif stat.S_ISREG(mode):
+        elif kind == "file":
             yield real
         else:  # a pipe, socket or device: opening one might never return
-            self.found.num_ignored += 1
+            self.num_ignored += 1
 
     def _files_in(self, folder: str) -> Iterator[str]:
         # A stack of folders, not recursion: trees may be deeper than Python's stack.
@@ -155,31 +180,54 @@ class _Walk:
                 continue
             self._entered.add(current)
             folders = []
-            for real, mode in self._list(current):
-                if stat.S_ISDIR(mode):
+            for real, kind in self._list(current):
+                if kind == "folder":
                     folders.append(real)
-                elif stat.S_ISREG(mode):
+                elif kind == "file":
                     yield real
                 else:
-                    self.found.num_ignored += 1
+                    self.num_ignored += 1
             waiting.extend(reversed(folders))
 
-    def _list(self, folder: str) -> list[tuple[str, int]]:
-        """Real path and mode of each entry that is not hidden, sorted by name."""
+    def _list(self, folder: str) -> Iterator[tuple[str, _Kind]]:
+        """Real path and kind of each entry that is not hidden, sorted by name.
+
+        A folder's list brings names and kinds; only links are looked at, each when it is its turn.
+        """
         try:
             with self._scan_folder(folder) as entries:
-                names = sorted(e.name for e in entries if not e.name.startswith("."))
+                shown = (entry for entry in entries if not entry.name.startswith("."))
+                listed = sorted(shown, key=lambda entry: entry.name)
         except OSError as error:
-            self.found.unreadable.append(Unreadable(Path(folder), _reason_of(error)))
-            return []
-        listed = []
-        for name in names:
-            real = os.path.realpath(os.path.join(folder, name))
+            self.unreadable.append(Unreadable(Path(folder), _reason_of(error)))
+            return
+        for entry in listed:
+            kind = _kind_of_entry(entry)
+            if kind != "link":
+                yield os.path.join(folder, entry.name), kind
+                continue
+            real = os.path.realpath(entry.path)
             try:
-                listed.append((real, os.stat(real).st_mode))
+                yield real, _kind_of(os.stat(real).st_mode)
             except OSError:  # a link that points nowhere holds nothing to find
-                self.found.num_ignored += 1
-        return listed
+                self.num_ignored += 1
+
+
+def _kind_of(mode: int) -> _Kind:
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "other"
+
+
+def _kind_of_entry(entry: "os.DirEntry[str]") -> _Kind:
+    try:
+        if entry.is_symlink():
+            return "link"
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "file" if entry.is_file(follow_symlinks=False) else "other"
+    except OSError:  # a file system that lists no kinds, and a file that is gone since
+        return "other"
 
 
 def _reason_of(error: OSError) -> str:

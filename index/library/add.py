@@ -24,7 +24,7 @@ from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.ingest.embed import embed_videos
 from index.ingest.events import AddListener, SilentListener
-from index.ingest.files import find_videos, why_unreadable
+from index.ingest.files import FoundFiles, find_videos, why_unreadable
 from index.ingest.outcomes import (
     EmbeddedVideo,
     FailedEmbedding,
@@ -79,12 +79,9 @@ def add_videos(
     try:
         found = find_videos(paths, leave_out=library.folder)
         with library.lease(wait_seconds=wait_seconds) as writer:
-            tally.found(found)
-            for unreadable in found.unreadable:
-                tally.failed(*unreadable)
             probes = RememberedProbes(decoder, gap_seconds=library.settings.window_seconds)
             adding = _Adding(library, writer, probes, tally)
-            left = adding.settle_known(found.videos)
+            left = adding.settle_known(found)
             if left:
                 adding.embed(left, _loaded(encoder, library), bounds)
             writer.publish()  # which does nothing where the parts hold all
@@ -117,13 +114,13 @@ class _Adding:
         self._decoder = decoder
         self._tally = tally
 
-    def settle_known(self, paths: Sequence[Path]) -> list[Path]:
+    def settle_known(self, found: FoundFiles) -> list[Path]:
         """Settle the files whose bytes the library knows; returns the others.
 
         A file of another size than every video has other bytes than all of them, so that new files
         are not read here.
         """
-        changed = self._changed(paths)
+        changed = self._changed(found)
         sizes = self._writer.find_sizes() if changed else set()
         alike = (file for file in changed.values() if file and file.size_bytes in sizes)
         hashed = list(self._decoder.ahead(alike))
@@ -149,10 +146,11 @@ class _Adding:
             for outcome in outcomes:
                 self._take(outcome)
 
-    def _changed(self, paths: Sequence[Path]) -> dict[Path, FileVersion | None]:
+    def _changed(self, found: FoundFiles) -> dict[Path, FileVersion | None]:
         """The files whose size or time is not what the library knows; None: out of reach."""
         changed: dict[Path, FileVersion | None] = {}
-        for path in paths:
+        for path in found:
+            self._tally.found(found)
             try:
                 file = FileVersion.of(path)
             except OSError:  # embed_videos reports it
@@ -162,6 +160,7 @@ class _Adding:
                 self._tally.ended("unchanged")
             else:
                 changed[path] = file
+        self._tally.found(found)  # what came after the last video
         return changed
 
     def _has_content(self, path: Path, content_hash: str) -> bool:

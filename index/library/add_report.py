@@ -73,11 +73,25 @@ class Tally:
     started: float = field(default_factory=time.monotonic)
     ends: dict[FileEnd, int] = field(default_factory=dict)
     num_segments: int = 0
+    num_found: int = 0
+    """Videos, and what could not be looked into."""
+
+    num_unreadable: int = 0
+    num_passed_over: int = 0
+    """Files that are no video, by what is seen from outside."""
+
     failures: list[AddFailure] = field(default_factory=list)
 
     def found(self, found: FoundFiles) -> None:
-        self.listener.found_files(len(found.videos) + len(found.unreadable))
-        self.ends["ignored"] = found.num_ignored
+        """Take in how far the walk is; told as often as anybody likes."""
+        count = found.num_videos + len(found.unreadable)
+        if count != self.num_found:
+            self.listener.found_files(count)
+            self.num_found = count
+        for unreadable in found.unreadable[self.num_unreadable :]:
+            self.num_unreadable += 1
+            self.failed(*unreadable)
+        self.num_passed_over = found.num_ignored
 
     def ended(self, how: FileEnd) -> None:
         self.ends[how] = self.ends.get(how, 0) + 1
@@ -93,7 +107,7 @@ class Tally:
             updated=self.ends.get("updated", 0),
             unchanged=self.ends.get("unchanged", 0),
             failed=self.ends.get("failed", 0),
-            ignored=self.ends.get("ignored", 0),
+            ignored=self.ends.get("ignored", 0) + self.num_passed_over,
             segments=self.num_segments,
             seconds=time.monotonic() - self.started,
             failures=sorted(self.failures, key=lambda failure: (str(failure.path), failure.reason)),

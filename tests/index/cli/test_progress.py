@@ -36,6 +36,19 @@ def test_a_log_gets_a_line_now_and_then() -> None:
     assert PLAIN_LINE_SECONDS == 30
 
 
+def test_the_number_of_files_grows_while_they_are_looked_for() -> None:
+    """The speed counts from the first one: it would leap with each file found otherwise."""
+    clock = Clock()
+    progress = AddProgress(Console(file=io.StringIO(), force_terminal=False), clock=clock)
+
+    progress.found_files(1)
+    clock.now += 10
+    progress.segments_embedded(20)
+    progress.found_files(2)
+
+    assert progress.state() == "0/2 files, 20 segments, 2.0/s, 0 failed"
+
+
 def test_quiet_draws_no_bar_on_a_terminal() -> None:
     stream = io.StringIO()
 

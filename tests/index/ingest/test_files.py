@@ -2,21 +2,36 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from cpd_model.errors import InputError
-from index.ingest.files import FoundFiles, find_videos, printable
+from index.ingest.files import FoundFiles, Unreadable, find_videos, printable
 
 
 def is_mp4(path: Path) -> bool:
     return path.suffix == ".mp4"
 
 
-def found(*paths: str | Path, leave_out: Path | None = None) -> FoundFiles:
-    return find_videos(paths, leave_out=leave_out, is_video=is_mp4)
+class Everything(NamedTuple):
+    """What a walk came to when it was gone through to its end."""
+
+    videos: list[Path]
+    num_ignored: int
+    unreadable: list[Unreadable]
+
+
+def drained(found: FoundFiles) -> Everything:
+    videos = list(found)
+    assert found.num_videos == len(videos)
+    return Everything(videos, found.num_ignored, found.unreadable)
+
+
+def found(*paths: str | Path, leave_out: Path | None = None) -> Everything:
+    return drained(find_videos(paths, leave_out=leave_out, is_video=is_mp4))
 
 
 @pytest.fixture
@@ -30,7 +45,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(result: FoundFiles, root: Path) -> list[str]:
+def names(result: Everything, root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in result.videos]
 
 
@@ -128,7 +143,7 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_others_are_found(tree:
         with os.scandir(folder) as entries:
             yield entries
 
-    result = find_videos([tree], is_video=is_mp4, scan_folder=scan)
+    result = drained(find_videos([tree], is_video=is_mp4, scan_folder=scan))
 
     assert names(result, tree) == ["a.mp4", "b/1.mp4", "b/2.mp4"]
     assert result.unreadable == [(tree / "b/deep", "permission denied")]
@@ -140,10 +155,61 @@ def test_a_file_whose_content_cannot_be_looked_at_is_reported(tree: Path) -> Non
             raise PermissionError(13, "Permission denied")
         return is_mp4(path)
 
-    result = find_videos([tree], is_video=is_video)
+    result = drained(find_videos([tree], is_video=is_video))
 
     assert result.unreadable == [(tree / "notes.txt", "permission denied")]
     assert len(result.videos) == 4
+
+
+def test_the_first_video_comes_before_the_rest_was_looked_at(tree: Path) -> None:
+    """A hundred thousand files in a folder, or a slow disk, must not hold up the first."""
+    listed: list[str] = []
+    asked: list[str] = []
+
+    def scan(folder: str) -> AbstractContextManager[Iterator["os.DirEntry[str]"]]:
+        listed.append(os.path.relpath(folder, tree))
+        return os.scandir(folder)
+
+    def is_video(path: Path) -> bool:
+        asked.append(path.name)
+        return is_mp4(path)
+
+    result = find_videos([tree], is_video=is_video, scan_folder=scan)
+    assert (listed, asked) == ([], [])
+    first = next(iter(result))
+
+    assert first == tree / "a.mp4"
+    assert (listed, asked) == (["."], ["a.mp4"])
+    assert (result.num_videos, result.num_ignored) == (1, 0)
+
+
+def test_a_walk_goes_on_where_it_was_left(tree: Path) -> None:
+    result = find_videos([tree], is_video=is_mp4)
+
+    first = next(iter(result))
+    rest = list(result)
+
+    assert [path.name for path in (first, *rest)] == ["a.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert (result.num_videos, result.num_ignored) == (4, 1)
+
+
+def test_a_path_that_is_not_there_is_told_before_anything_is_looked_at(tree: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        find_videos([tree, tree / "absent"], is_video=is_mp4)
+
+
+def test_a_link_to_a_folder_is_followed_and_its_files_have_their_real_names(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "far.mp4").touch()
+    (tree / "link").symlink_to(elsewhere)
+    (tree / "b/film.mp4").symlink_to(elsewhere / "far.mp4")
+
+    result = found(tree)
+
+    assert elsewhere / "far.mp4" in result.videos
+    assert len(result.videos) == 5
 
 
 def test_names_that_are_no_utf8_are_found_and_print(tmp_path: Path) -> None:

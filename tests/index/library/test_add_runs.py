@@ -111,12 +111,12 @@ def test_the_report_as_json_has_the_promised_keys(library: Library, folder: Path
 def test_who_watches_hears_of_each_file_once(library: Library, folder: Path) -> None:
     class Watching:
         def __init__(self) -> None:
-            self.num_files = 0
+            self.num_files: list[int] = []
             self.ends: list[FileEnd] = []
             self.num_segments = 0
 
         def found_files(self, count: int) -> None:
-            self.num_files = count
+            self.num_files.append(count)
 
         def segments_embedded(self, count: int) -> None:
             self.num_segments += count
@@ -128,7 +128,7 @@ def test_who_watches_hears_of_each_file_once(library: Library, folder: Path) -> 
     with FakeDecoder(DURATIONS, bad_reads={"b.mp4": 0}) as decoder:
         add_videos([folder], library, ENCODER, decoder, listener=watching)
 
-    assert watching.num_files == 3
+    assert watching.num_files == [1, 2, 3]
     assert sorted(watching.ends) == ["added", "added", "failed"]
     assert watching.num_segments == 2 * SEGMENTS
 
