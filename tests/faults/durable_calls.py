@@ -1,0 +1,143 @@
+"""The calls that make something lasting, wrapped from outside: counted, named, and died at.
+
+A test first records which calls a step makes, then runs it again and again in children that kill
+themselves just before or just after one of them. The engine knows nothing of it.
+"""
+
+import builtins
+import io
+import os
+import re
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.default import DefaultDialect
+
+from tests.faults import operations
+
+_RANDOM_NAME = re.compile(r"[0-9a-f]{32}")
+_SCHEMA_CHANGE = re.compile(
+    r"\s*(CREATE|DROP|ALTER) (?:UNIQUE )?(?:TABLE|INDEX) \"?(\w+)", re.IGNORECASE
+)
+_PLUMBING = ("index/catalog/connection.py", "index/catalog/file.py")
+"""Whoever calls these is who commits."""
+
+
+class DurableCalls:
+    """Counts durable calls by name, and kills this process at one of them.
+
+    Args:
+        folder: calls on files outside it are not counted.
+        die_at: number of the call to die at, from 0 on; None to only record.
+        after: die when it has been done, not before.
+    """
+
+    def __init__(self, folder: Path, *, die_at: int | None = None, after: bool = False) -> None:
+        self._folder = str(folder)
+        self._die_at = die_at
+        self._after = after
+        self._writing = False
+        self.names: list[str] = []
+
+    def install(self) -> None:
+        """Wrap them for the rest of this process's life."""
+        self._wrap(os, "fsync", lambda fd: self._of_file(_path_of(fd), "synced"))
+        self._wrap(os, "rename", lambda old, new, **_: self._of_file(old, "renamed"))
+        self._wrap(os, "replace", lambda old, new, **_: self._of_file(old, "replaced"))
+        self._wrap(os, "mkdir", self._made)
+        self._wrap(os, "unlink", lambda path, **at: self._of_entry(path, at, "deleted"))
+        self._wrap(os, "rmdir", lambda path, **at: self._of_entry(path, at, "deleted"))
+        self._wrap(io, "open", self._opened)
+        self._wrap(builtins, "open", self._opened)
+        self._wrap(DefaultDialect, "do_commit", self._committed)
+        event.listen(Engine, "before_cursor_execute", self._before_statement)
+
+    def _wrap(self, place: Any, name: str, name_of: Callable[..., str | None]) -> None:
+        inner = getattr(place, name)
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            called = name_of(*args, **kwargs)
+            if called is None:
+                return inner(*args, **kwargs)
+            number = self._reach(called)
+            done = inner(*args, **kwargs)
+            self._leave(number)
+            return done
+
+        setattr(place, name, wrapped)
+
+    def _before_statement(
+        self, connection: Any, cursor: sqlite3.Cursor, statement: str, *_: object
+    ) -> None:
+        if statement.startswith("BEGIN"):
+            self._writing = statement == "BEGIN IMMEDIATE"
+        changes = _SCHEMA_CHANGE.match(statement)
+        if changes:
+            self._leave(self._reach(f"{changes[1].upper()} {changes[2]}"))
+
+    def _committed(self, *_: object) -> str | None:
+        return f"committed by {_who()}" if self._writing else None
+
+    def _made(self, path: Any, *_: object, **__: object) -> str | None:
+        return None if os.path.isdir(path) else self._of_file(path, "made")
+
+    def _opened(self, path: Any, mode: str = "r", *_: Any, **__: Any) -> str | None:
+        if isinstance(path, int) or not set(mode) & set("wxa+"):
+            return None
+        return self._of_file(path, "opened")
+
+    def _of_entry(self, path: Any, at: dict[str, int], what: str) -> str | None:
+        descriptor = at.get("dir_fd")
+        folder = "" if descriptor is None else _path_of(descriptor)
+        return self._of_file(os.path.join(folder, os.fspath(path)), what)
+
+    def _of_file(self, path: Any, what: str) -> str | None:
+        path = os.path.join(os.getcwd(), os.fspath(path))
+        if not path.startswith(self._folder):
+            return None
+        return f"{_RANDOM_NAME.sub('part', os.path.basename(path))} {what}"
+
+    def _reach(self, name: str) -> int:
+        number = len(self.names)
+        self.names.append(name)
+        if number == self._die_at and not self._after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    def _leave(self, number: int) -> None:
+        if number == self._die_at and self._after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def record(*, operation: str, folder: str) -> None:
+    """Run a step whole and print the name of each durable call."""
+    calls = DurableCalls(Path(folder))
+    calls.install()
+    operations.run(operation, Path(folder))
+    sys.stdout.write("\n".join(calls.names))
+
+
+def run_and_die(*, operation: str, folder: str, die_at: int, after: bool) -> None:
+    """Run a step and die at one of its durable calls."""
+    DurableCalls(Path(folder), die_at=die_at, after=after).install()
+    operations.run(operation, Path(folder))
+
+
+def _who() -> str:
+    """The function of the engine that ends a transaction."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        place = frame.f_code.co_filename
+        if "/index/" in place and not place.endswith(_PLUMBING):
+            return frame.f_code.co_name
+        frame = frame.f_back
+    return "nobody"
+
+
+def _path_of(descriptor: int) -> str:
+    return os.readlink(f"/proc/self/fd/{descriptor}")

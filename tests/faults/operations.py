@@ -1,0 +1,173 @@
+"""What the faults strike: each step that changes a library, from the same beginning every time.
+
+Vectors are drawn by seed, so what a library holds is a dictionary from path to seed, and a state
+that was never meant to be is told from those that were.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cpd_model.encoder import Vectors
+from index.catalog.reads import to_unit
+from index.library.library import Library
+from index.library.writer import LibraryWriter
+from tests.index.first_library import make_first_library
+from tests.index.libraries import SETTINGS, flip_a_bit, put, unit_rows
+
+State = dict[str, int]
+"""What a library holds: the seed of each path's vectors."""
+
+NUM_SEGMENTS = 3
+FULL: State = {"/0.mp4": 0, "/1.mp4": 1, "/3.mp4": 3, "/4.mp4": 4}
+"""Of `make_full`; /2.mp4 was removed from the first part, /4.mp4 is in none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """A step, and the states that a library may be in while it is taken."""
+
+    prepare: Callable[[Path], object]
+    """Makes the library of a folder in which the step begins."""
+    run: Callable[[Path], object]
+    """Takes the step; taken again after it was broken off, it finishes."""
+    states: tuple[State, ...]
+    """From the first to the last."""
+
+
+def run(name: str, folder: Path) -> None:
+    """Take a step in a library's folder."""
+    OPERATIONS[name].run(folder)
+
+
+def put_seed(writer: LibraryWriter, path: str, seed: int) -> str:
+    """Put a video whose vectors are drawn by a seed; its id."""
+    return put(writer, path, unit_rows(NUM_SEGMENTS, seed=seed))
+
+
+def held(library: Library) -> State:
+    """What a library's catalog holds; seed -1 for vectors that no seed drew."""
+    seeds = {_as_stored(seed).tobytes(): seed for seed in range(40)}
+    return {
+        str(row.path): seeds.get(library.embeddings(row.video_id).tobytes(), -1)
+        for row in library.videos(limit=1000)
+    }
+
+
+def answer(state: Mapping[str, int], query_seed: int) -> list[tuple[str, float, float]]:
+    """What a search for a seed's vector has to find: path, start and score of all windows."""
+    query_D = unit_rows(1, seed=query_seed)[0]
+    windows = [
+        (path, 2.0 * i, float(score))
+        for path, seed in state.items()
+        for i, score in enumerate(_as_stored(seed) @ query_D)
+    ]
+    return sorted(windows, key=lambda window: -window[2])
+
+
+def found(library: Library, query_seed: int) -> list[tuple[str, float, float]]:
+    """The same from the library."""
+    query_D = unit_rows(1, seed=query_seed)[0]
+    hits = library.search(query_D, fingerprint=SETTINGS.fingerprint, limit=1000, merge=False)
+    return [(str(hit.path), hit.start_seconds, hit.score) for hit in hits]
+
+
+def agree(one: list[tuple[str, float, float]], other: list[tuple[str, float, float]]) -> bool:
+    """Whether two answers are the same windows in the same order, to rounding."""
+    return [w[:2] for w in one] == [w[:2] for w in other] and bool(
+        np.allclose([w[2] for w in one], [w[2] for w in other], atol=1e-5)
+    )
+
+
+def _as_stored(seed: int) -> Vectors:
+    """The vectors of a seed, rounded as the catalog keeps them."""
+    return to_unit(unit_rows(NUM_SEGMENTS, seed=seed).astype(np.float16))
+
+
+def make_full(folder: Path) -> None:
+    """A library of two parts, one row of which is gone, and of a video that is in neither."""
+    with Library.create(folder, SETTINGS) as library, library.writer() as writer:
+        # The second part is larger than the first, or the publish would write both as one.
+        put_seed(writer, "/0.mp4", 0)
+        gone = put_seed(writer, "/2.mp4", 2)
+        put_seed(writer, "/3.mp4", 3)
+        writer.publish()
+        put_seed(writer, "/1.mp4", 1)
+        writer.publish()
+        put_seed(writer, "/4.mp4", 4)
+        writer.remove_video(gone)
+
+
+def make_damaged(folder: Path) -> None:
+    """The same, of which one part is damaged and another is gone."""
+    make_full(folder)
+    first, second = sorted((folder / "parts").iterdir())
+    flip_a_bit(first / "vectors.faiss")
+    (second / "rows.bin").unlink()
+
+
+def make_first(folder: Path) -> None:
+    """A library as the first schema kept it."""
+    folder.mkdir()
+    make_first_library(folder, unit_rows(NUM_SEGMENTS, seed=5))
+
+
+def _add(folder: Path) -> None:
+    """What an add does once the videos are decoded."""
+    with Library.open(folder) as library, library.lease() as writer:
+        put_seed(writer, "/5.mp4", 5)
+        put_seed(writer, "/6.mp4", 6)
+        writer.publish()
+        writer.compact()
+
+
+def _update(folder: Path) -> None:
+    with Library.open(folder) as library, library.writer() as writer:
+        put_seed(writer, "/0.mp4", 7)
+
+
+def _remove(folder: Path) -> None:
+    with Library.open(folder) as library, library.writer() as writer:
+        known = writer.find_at("/0.mp4")
+        if known is not None:
+            writer.remove_video(known.video_id)
+
+
+def _publish(folder: Path) -> None:
+    with Library.open(folder) as library, library.writer() as writer:
+        writer.publish()
+
+
+def _compact(folder: Path) -> None:
+    with Library.open(folder) as library, library.writer() as writer:
+        writer.compact(whole=True)
+
+
+def _migrate(folder: Path) -> None:
+    Library.open(folder).close()
+
+
+def _create(folder: Path) -> None:
+    Library.create(folder, SETTINGS).close()
+
+
+OPERATIONS = {
+    "create": Operation(prepare=Path.mkdir, run=_create, states=({},)),
+    "add": Operation(
+        prepare=make_full,
+        run=_add,
+        states=(FULL, FULL | {"/5.mp4": 5}, FULL | {"/5.mp4": 5, "/6.mp4": 6}),
+    ),
+    "update": Operation(prepare=make_full, run=_update, states=(FULL, FULL | {"/0.mp4": 7})),
+    "remove": Operation(
+        prepare=make_full,
+        run=_remove,
+        states=(FULL, {path: seed for path, seed in FULL.items() if path != "/0.mp4"}),
+    ),
+    "publish": Operation(prepare=make_full, run=_publish, states=(FULL,)),
+    "compact": Operation(prepare=make_full, run=_compact, states=(FULL,)),
+    "repair": Operation(prepare=make_damaged, run=_publish, states=(FULL,)),
+    "migrate": Operation(prepare=make_first, run=_migrate, states=({"/a.mp4": 5},)),
+}

@@ -1,0 +1,176 @@
+"""Killed between any two durable steps, a library is what it was before or what it becomes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from index.errors import LibraryNotFoundError
+from index.library.library import Library
+from index.library.verify import verify_library
+from tests.faults.children import Children, End, Job
+from tests.faults.operations import OPERATIONS, State, agree, answer, found, held, run
+
+Prepare = Callable[[str, Path], Path]
+
+KILLED = -9
+
+
+class KillPoint(NamedTuple):
+    """Where a step dies."""
+
+    operation: str
+    call: str
+    """As tests.faults.durable_calls names it."""
+    after: bool = True
+    """Just after the call; False for just before it."""
+    time: int = 1
+    """Which of the calls of that name."""
+
+
+KILL_POINTS = {
+    "create: first table made": KillPoint("create", "CREATE library"),
+    "create: all tables made": KillPoint("create", "CREATE parts"),
+    "create: tables committed": KillPoint("create", "committed by _complete"),
+    "create: the library's row made": KillPoint("create", "committed by _complete", False, 2),
+    "create: the library's row committed": KillPoint("create", "committed by _complete", True, 2),
+    "add: lease taken": KillPoint("add", "writer.json.partial replaced"),
+    "add: first video written": KillPoint("add", "committed by _transaction", False),
+    "add: first video committed": KillPoint("add", "committed by _transaction"),
+    "add: second video committed": KillPoint("add", "committed by _transaction", True, 2),
+    "update: video written": KillPoint("update", "committed by _transaction", False),
+    "update: video committed": KillPoint("update", "committed by _transaction"),
+    "remove: video deleted": KillPoint("remove", "committed by _transaction", False),
+    "remove: committed": KillPoint("remove", "committed by _transaction"),
+    "publish: folder made, not locked": KillPoint("publish", "part.partial made"),
+    "publish: folder locked": KillPoint("publish", "committed by _partial"),
+    "publish: vectors begun": KillPoint("publish", "vectors.faiss opened"),
+    "publish: vectors synced": KillPoint("publish", "vectors.faiss synced"),
+    "publish: rows synced": KillPoint("publish", "rows.bin synced"),
+    "publish: checksums synced": KillPoint("publish", "pages.bin synced"),
+    "publish: facts written": KillPoint("publish", "part.json synced", False),
+    "publish: folder synced": KillPoint("publish", "part.partial synced"),
+    "publish: folder renamed": KillPoint("publish", "part.partial renamed"),
+    "publish: name synced": KillPoint("publish", "parts synced"),
+    "publish: listed": KillPoint("publish", "committed by _list"),
+    "compact: merged part renamed": KillPoint("compact", "part.partial renamed"),
+    "compact: merged part listed": KillPoint("compact", "committed by _list"),
+    "compact: a file of an old part deleted": KillPoint("compact", "rows.bin deleted"),
+    "compact: an old part deleted": KillPoint("compact", "part deleted"),
+    "compact: lease given back": KillPoint("compact", "writer.json deleted"),
+    "repair: damage marked": KillPoint("repair", "committed by heal"),
+    "repair: first part renamed": KillPoint("repair", "part.partial renamed"),
+    "repair: first part listed": KillPoint("repair", "committed by _list"),
+    "repair: second part listed": KillPoint("repair", "committed by _list", True, 2),
+    "migrate: library altered": KillPoint("migrate", "ALTER library"),
+    "migrate: library copied": KillPoint("migrate", "CREATE _alembic_tmp_library"),
+    "migrate: library dropped": KillPoint("migrate", "DROP library"),
+    "migrate: snapshots dropped": KillPoint("migrate", "DROP snapshots"),
+    "migrate: parts made": KillPoint("migrate", "CREATE parts"),
+    "migrate: before the commit": KillPoint("migrate", "committed by open", False),
+    "migrate: committed": KillPoint("migrate", "committed by open"),
+}
+
+
+@pytest.fixture(scope="module")
+def calls(
+    children: Children, prepared: Prepare, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[str]]:
+    """The durable calls of each operation that nobody disturbs."""
+    folder = tmp_path_factory.mktemp("recorded")
+    jobs = [
+        Job(
+            "durable_calls:record",
+            {"operation": operation, "folder": str(prepared(operation, folder / operation))},
+        )
+        for operation in OPERATIONS
+    ]
+    ends = children.run(*jobs)
+    assert [end.code for end in ends] == [0] * len(jobs), ends
+    return {
+        operation: end.said.splitlines() for operation, end in zip(OPERATIONS, ends, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", KILL_POINTS)
+def test_a_killed_step_leaves_what_was_or_what_was_to_be(
+    name: str, children: Children, prepared: Prepare, calls: dict[str, list[str]], tmp_path: Path
+) -> None:
+    point = KILL_POINTS[name]
+    of_that_name = [i for i, call in enumerate(calls[point.operation]) if call == point.call]
+    folder = prepared(point.operation, tmp_path / "library")
+
+    end = die(children, folder, point.operation, of_that_name[point.time - 1], after=point.after)
+
+    assert end.code == KILLED, end.said
+    check_whole(folder, point.operation)
+    check_finishes(folder, point.operation)
+
+
+@pytest.mark.long_faults
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_killed_at_any_call_of_all_it_recovers(
+    operation: str,
+    after: bool,
+    children: Children,
+    prepared: Prepare,
+    calls: dict[str, list[str]],
+    tmp_path: Path,
+) -> None:
+    for number, call in enumerate(calls[operation]):
+        folder = prepared(operation, tmp_path / str(number))
+
+        end = die(children, folder, operation, number, after=after)
+
+        assert end.code == KILLED, (call, end.said)
+        check_whole(folder, operation)
+        check_finishes(folder, operation)
+
+
+def die(children: Children, folder: Path, operation: str, number: int, *, after: bool) -> End:
+    """Take a step in a child that is killed at one of its durable calls."""
+    arguments = {"operation": operation, "folder": str(folder), "die_at": number, "after": after}
+    (end,) = children.run(Job("durable_calls:run_and_die", arguments))
+    return end
+
+
+def check_whole(folder: Path, operation: str) -> None:
+    """What a killed step left opens, and is one of the states that were meant to be."""
+    try:
+        library = Library.open(folder)
+    except LibraryNotFoundError:
+        assert operation == "create"
+        return
+    with library:
+        state = held(library)
+        assert state in OPERATIONS[operation].states
+        check_answers(library, state)
+        differences = verify_library(library.folder, library._catalog)
+        # Only what was damaged before may still be, and of that only parts.
+        assert [d for d in differences if d.part is None or operation != "repair"] == []
+
+
+def check_finishes(folder: Path, operation: str) -> None:
+    """The same step ends well now, and a publish leaves nothing behind that nobody needs."""
+    run(operation, folder)
+
+    with Library.open(folder) as library:
+        state = held(library)
+        assert state == OPERATIONS[operation].states[-1]
+        with library.writer() as writer:
+            writer.publish()
+        check_answers(library, state)
+        assert library.verify() == []
+        status = library.status()
+    assert status.warnings == []
+    parts = folder / "parts"
+    assert len(list(parts.iterdir()) if parts.exists() else []) == status.parts
+    assert not (folder / "snapshots").exists()
+
+
+def check_answers(library: Library, state: State) -> None:
+    """Searches find what NumPy finds in the state."""
+    for seed in (0, 5, 20):
+        assert agree(found(library, seed), answer(state, seed)), seed
