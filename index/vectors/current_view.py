@@ -52,6 +52,8 @@ class CurrentView:
         self._facts: list[PartFacts] = []
         self._distrusted: dict[str, LibraryCorruptError] = {}
         """Parts that turned out damaged, by name."""
+        self._unmarked: list[str] = []
+        """Those of which the catalog does not know yet."""
         self.num_made = 0
         """How many views there were so far."""
         self._refreshing = threading.Lock()
@@ -68,6 +70,7 @@ class CurrentView:
             made_before = self.num_made
             with self._catalog.read_transaction() as connection:
                 view = self.at(connection, made_before=made_before)
+            self._mark_damaged()
             if view is not None:
                 return view
 
@@ -77,17 +80,11 @@ class CurrentView:
         The parts that are not what was written are used no more: what they held is read from the
         catalog. They are marked there, so that the next publish makes them anew.
         """
-        found: dict[str, LibraryCorruptError] = {}
-        for placed in view.parts:
-            try:
-                placed.part.check_all()
-            except LibraryCorruptError as error:
-                found[placed.part.name] = error
         with self._refreshing:
-            self._distrusted |= found
+            has_damage = self._look_through([placed.part for placed in view.parts])
             self._drop_view()
-        self._mark(list(found))
-        return bool(found)
+        self._mark_damaged()
+        return has_damage
 
     def close(self) -> None:
         """Give back the GPU and the memory."""
@@ -129,11 +126,14 @@ class CurrentView:
         facts = published_parts(connection)
         if facts != self._facts or tombstones_since(connection) > view.stand.generation:
             return self._loaded(connection, stand)
-        return view.advanced(
-            stand=stand,
-            added=list(_rows_between(connection, view.last_segment_id, _LAST_ID, self._embed_dim)),
-            removed_ids=removed_after(connection, view.stand.generation),
-        )
+        added = list(_rows_between(connection, view.last_segment_id, _LAST_ID, self._embed_dim))
+        removed_ids = removed_after(connection, view.stand.generation)
+        try:
+            return view.advanced(stand=stand, added=added, removed_ids=removed_ids)
+        except LibraryCorruptError:  # met in a removed row, which is read once more
+            if not self._look_through([placed.part for placed in view.parts]):
+                raise
+            return self._loaded(connection, stand)
 
     def _loaded(self, connection: Connection, stand: Stand) -> View:
         """A view from the parts that are listed; those that are open already stay open."""
@@ -151,12 +151,14 @@ class CurrentView:
             last = newest_segment_id(connection)
             parts.append(self._in_memory(newer, stand.generation, last_id + 1, last))
             newer = []
-        view = View.of_parts(
-            [part for part in parts if part is not None],
-            removed_between(connection, 0, _LAST_ID),
-            stand=stand,
-            embed_dim=self._embed_dim,
-        )
+        opened = [part for part in parts if part is not None]
+        removed_ids = removed_between(connection, 0, _LAST_ID)
+        try:
+            view = View.of_parts(opened, removed_ids, stand=stand, embed_dim=self._embed_dim)
+        except LibraryCorruptError:  # met in a removed row, which is read once more
+            if not self._look_through(opened):
+                raise
+            return self._loaded(connection, stand)
         nothing = np.empty(0, dtype=np.int64)
         return view.advanced(stand=stand, added=newer, removed_ids=nothing)
 
@@ -168,7 +170,7 @@ class CurrentView:
         Returns:
             None where nothing of its range is alive.
         """
-        if facts.name in before:
+        if facts.name in before and facts.name not in self._distrusted:
             return before[facts.name]
         try:
             if facts.name in self._distrusted:
@@ -200,7 +202,23 @@ class CurrentView:
             rows, generation=generation, first_segment_id=first_id, last_segment_id=last_id
         )
 
-    def _mark(self, names: list[str]) -> None:
+    def _look_through(self, parts: list[Part]) -> bool:
+        """Read some parts whole and distrust those that are damaged; whether there was one."""
+        found: dict[str, LibraryCorruptError] = {}
+        for part in parts:
+            try:
+                part.check_all()
+            except LibraryCorruptError as error:
+                found[part.name] = error
+        self._distrusted |= found
+        self._unmarked += found
+        return bool(found)
+
+    def _mark_damaged(self) -> None:
+        """Note in the catalog what was found damaged since, in a transaction of its own."""
+        names, self._unmarked = self._unmarked, []
+        if not names:
+            return
         # A reader may be unable to write, on a read-only mount or a full disk: then the mark is
         # left to `cpd index verify` or the next add.
         with contextlib.suppress(LibraryError), self._catalog.maintenance_transaction() as writing:

@@ -103,9 +103,9 @@ def make_full(folder: Path) -> None:
 def make_damaged(folder: Path) -> None:
     """The same, of which one part is damaged and another is gone."""
     make_full(folder)
-    first, second = sorted((folder / "parts").iterdir())
-    flip_a_bit(first / "vectors.faiss")
-    (second / "rows.bin").unlink()
+    matrices = sorted(folder.glob("parts/*/vectors.faiss"), key=lambda file: -file.stat().st_size)
+    flip_a_bit(matrices[0])
+    matrices[1].with_name("rows.bin").unlink()
 
 
 def make_first(folder: Path) -> None:

@@ -173,6 +173,29 @@ class TestParts:
         with library.writer() as writer:
             assert writer.publish()
 
+    @pytest.mark.parametrize("is_open", [False, True], ids=["opening", "going on"])
+    def test_a_removed_row_that_is_damaged_is_taken_out_all_the_same(
+        self, library: Library, is_open: bool
+    ) -> None:
+        """Its vector is read then, to take it out of the mean over all."""
+        with library.writer() as writer:
+            gone = put(writer, "/gone.mp4", [axis(0)])
+            put(writer, "/a.mp4", [axis(0), axis(1)])
+            writer.publish()
+        damaged = the_part(library) / "vectors.faiss"
+        with Library.open(library.folder) as reader:
+            if is_open:
+                reader.prepare()
+            flip_a_bit(damaged)
+            with library.writer() as writer:
+                writer.remove_video(gone)
+
+            assert paths(reader, 0) == ["/a.mp4"]
+            assert "damaged" in reader.status().warnings[0]
+        with library.writer() as writer:
+            assert writer.publish()
+        assert library.verify() == []
+
     def test_removed_rows_are_cleared_away_when_they_are_many(self, library: Library) -> None:
         with library.writer() as writer:
             ids = [put(writer, f"/{i}.mp4", unit_rows(10, seed=i)) for i in range(10)]
