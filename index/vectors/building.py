@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.catalog.connection import Catalog, Stand, has_passed, stand_of
+from index.catalog.file import look_at
 from index.catalog.parts import (
     PartFacts,
     count_segments,
@@ -70,6 +71,7 @@ def build_part(shelf: Shelf, order: Order) -> bool:
     listed is right then, and this part is not needed.
 
     Raises:
+        LibraryNotFoundError: the library was removed meanwhile.
         LibraryError: the disk is full or cannot be written to, or the library was replaced; nothing
             of what was there is lost.
     """
@@ -84,6 +86,7 @@ def build_part(shelf: Shelf, order: Order) -> bool:
             facts = _write(shelf, order, stand, partial)
             return _list(shelf, order, stand, facts, partial)
     except OSError as error:
+        look_at(shelf.catalog.path)  # of a library that somebody removed, all is lost
         raise LibraryError(
             f"cannot write the vectors of the library in {shelf.folder}: "
             f"{error.strerror or error}; nothing is lost, the videos are indexed and are searched "
