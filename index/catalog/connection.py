@@ -343,6 +343,9 @@ def translated(path: Path) -> Iterator[None]:
         raise _sentence(folder, said) from error
     except sqlite3.DatabaseError as error:
         raise _sentence(folder, str(error)) from error
+    except UnicodeDecodeError as error:
+        # Python cannot even read what SQLite says, for it quotes the damaged bytes.
+        raise _sentence(folder, "malformed text") from error
 
 
 def _sentence(folder: Path, said: str) -> LibraryError:
