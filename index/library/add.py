@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 STILL_SEARCHABLE = " (what was indexed of it before stays searchable)"
 """Follows the reason of a video whose newest bytes could not be read."""
 
-_REMOVED = "a video with the same bytes was removed from the library meanwhile; run again"
-
 
 def add_videos(
     paths: Sequence[str | Path],
@@ -113,6 +111,8 @@ class _Adding:
         self._writer = writer
         self._decoder = decoder
         self._tally = tally
+        self._again: list[Path] = []
+        """Copies of a video that somebody removed before they were written: new files after all."""
 
     def settle_known(self, found: FoundFiles) -> list[Path]:
         """Settle the files whose bytes the library knows; returns the others.
@@ -132,13 +132,25 @@ class _Adding:
 
     def embed(self, paths: Sequence[Path], encoder: Encoder, bounds: Bounds | None) -> None:
         """Decode and embed files, and write what becomes of each."""
+        self._embed(paths, encoder, bounds, known=self._has_content)
+        if self._again:
+            self._embed(self._again, encoder, bounds, known=lambda path, content_hash: False)
+
+    def _embed(
+        self,
+        paths: Sequence[Path],
+        encoder: Encoder,
+        bounds: Bounds | None,
+        *,
+        known: Callable[[Path, str], bool],
+    ) -> None:
         outcomes = embed_videos(
             paths,
             encoder,
             self._decoder,
             window_seconds=self._library.settings.window_seconds,
             hop_seconds=self._library.settings.hop_seconds,
-            known=self._has_content,
+            known=known,
             on_segments=self._tally.listener.segments_embedded,
             bounds=bounds,
         )
@@ -174,7 +186,7 @@ class _Adding:
         elif not isinstance(outcome, KnownVideo):
             self._put(outcome)
         elif self._settle([outcome]):
-            self._tally.failed(outcome.path, _REMOVED)
+            self._again.append(outcome.path)
 
     def _take_failure(self, failed: FailedEmbedding) -> None:
         stored = self._writer.find_at(failed.path)
@@ -205,35 +217,22 @@ class _Adding:
         """Move, touch and copy what the library has of these bytes; returns what it has not."""
         known = match_content(files, self._writer.find_by_hash)
         left = list(known.unknown)
-        moved = self._writer.move_videos({key: video.file for key, video in known.moved.items()})
-        for video_id, video in known.moved.items():
-            if video_id in moved:
-                self._tally.ended("updated")
-            else:
-                left.append(video)
-        for video_id, video in known.in_place.items():
-            try:
-                self._writer.touch_video(video_id, mtime_ns=video.file.mtime_ns)
-            except UnknownVideoError:  # somebody else removed it since it was asked for
+        there = known.moved | known.in_place
+        placed = self._writer.move_videos({key: video.file for key, video in there.items()})
+        for video_id, video in there.items():
+            if video_id not in placed:  # somebody else removed it since it was asked for
                 left.append(video)
             else:
-                self._tally.ended("unchanged")
+                self._tally.ended("unchanged" if video_id in known.in_place else "updated")
         for source, video in known.copies:
+            stored = self._writer.find_at(video.path)
             try:
-                self._copy(source, video)
+                num_segments = self._writer.copy_video(source, video.file, facts=video.facts)
             except UnknownVideoError:
                 left.append(video)
+            else:
+                self._written(stored, num_segments)
         return left
-
-    def _copy(self, source: str, video: HashedVideo) -> None:
-        self._put(
-            EmbeddedVideo(
-                file=video.file,
-                facts=video.facts,
-                segments=self._library.segments(source),
-                embeddings_SD=self._library.embeddings(source),
-            )
-        )
 
     def _put(self, video: EmbeddedVideo) -> None:
         stored = self._writer.find_at(video.path)
@@ -243,5 +242,8 @@ class _Adding:
             segments=video.segments,
             embeddings_SD=video.embeddings_SD,
         )
-        self._tally.num_segments += len(video.segments)
+        self._written(stored, len(video.segments))
+
+    def _written(self, stored: "KnownFile | None", num_segments: int) -> None:
+        self._tally.num_segments += num_segments
         self._tally.ended("updated" if stored is not None and stored.is_indexed else "added")

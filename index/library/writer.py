@@ -20,9 +20,12 @@ from sqlalchemy import Connection
 from cpd_model.encoder import Vectors
 from index.catalog.connection import Catalog, WriteTransaction, stand_of
 from index.catalog.reads import (
+    embeddings_of,
     file_at,
+    segments_of,
     sizes_of_videos,
     unchanged_video,
+    video_by_id,
     videos_by_hash,
 )
 from index.catalog.records import KnownFile, LibrarySettings, VideoRow
@@ -120,6 +123,30 @@ class LibraryWriter:
                 segments=segments,
                 embeddings_SD=embeddings_SD,
             )
+
+    def copy_video(self, source: str, file: FileVersion, *, facts: "VideoFacts") -> int:
+        """Put a file that holds the same bytes as another video, with the vectors of that one.
+
+        Returns:
+            The number of its segments.
+
+        Raises:
+            UnknownVideoError: the other video is gone, or has other bytes by now.
+        """
+        embed_dim = self._settings.embed_dim
+        with self._transaction() as transaction:
+            connection = transaction.connection
+            if video_by_id(connection, source).content_hash != file.content_hash:
+                raise UnknownVideoError(f"video {source} has other bytes than {file.path}")
+            segments = segments_of(connection, source)
+            put_indexed(
+                transaction,
+                _resolved(file),
+                facts=facts,
+                segments=segments,
+                embeddings_SD=embeddings_of(connection, source, embed_dim=embed_dim),
+            )
+        return len(segments)
 
     def put_failure(self, file: FileVersion, *, reason: str) -> str:
         """Record why the file at this path cannot be indexed; its video_id.

@@ -139,8 +139,8 @@ def _is_written(entry: Path) -> bool:
     return False
 
 
-def _write(shelf: Shelf, order: Order, stand: Stand, partial: Path) -> PartFacts:
-    """Write all files of a part; what the catalog has to list."""
+def _write(shelf: Shelf, order: Order, stand: Stand, partial: Path) -> PartFacts | None:
+    """Write all files of a part; what the catalog has to list, None where all rows went away."""
     what = PartRange(
         generation=stand.generation,
         first_segment_id=order.first_segment_id,
@@ -151,6 +151,9 @@ def _write(shelf: Shelf, order: Order, stand: Stand, partial: Path) -> PartFacts
     writer = PartWriter(partial, what)
     try:
         _copy_rows(shelf, order, writer)
+        if not writer.num_rows:
+            writer.abandon()
+            return None
         matrix = writer.finish_rows()
     except BaseException:
         writer.abandon()
