@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rig.generated_vectors import EMBED_DIM, WINDOWS_A_VIDEO, VectorSpace
 
 from cpd_model.encoder import Vectors
@@ -24,6 +25,7 @@ SETTINGS = LibrarySettings(
 )
 
 _VIDEOS_A_COMMIT = 100
+_ROWS_A_COMMIT = 2_000
 
 _FACTS = VideoFacts(
     duration_seconds=2.0 * WINDOWS_A_VIDEO + 2,
@@ -50,6 +52,17 @@ def fill(folder: Path, num_videos: int) -> None:
         with catalog.write_transaction() as transaction:
             for number in range(start, min(start + _VIDEOS_A_COMMIT, num_videos)):
                 put_indexed(transaction, **_video(number, space.video(number)))
+    catalog.close()
+
+
+def fill_with(folder: Path, vectors_ND: Vectors) -> None:
+    """Put these vectors into a new library, in their order, as few long videos."""
+    Library.create(folder, SETTINGS).close()
+    catalog = Catalog(folder / CATALOG_NAME)
+    for start in range(0, len(vectors_ND), _ROWS_A_COMMIT):
+        with catalog.write_transaction() as transaction:
+            block_SD = np.asarray(vectors_ND[start : start + _ROWS_A_COMMIT])
+            put_indexed(transaction, **_video(start, block_SD))
     catalog.close()
 
 
