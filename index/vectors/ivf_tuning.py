@@ -2,14 +2,16 @@
 
 Two kinds of queries are made, because neither alone is enough: *near* ones are rows with noise, as
 a search by picture makes them; *far* ones are like texts, which lie apart from all rows: a part of
-a row, a part of how two others differ, and noise that nothing in the library shares. Their best
-rows score some .2 to .4, close to each other, and stand in lists far apart.
+a row, a part of how two others differ, and noise that nothing in the library shares. As those of
+real captions do, their best rows score about .4, many others hardly less, in lists far apart.
 
-At a million rows of 384 dimensions this takes some 30 s of one core, and it grows with the rows.
+At a million rows of 384 dimensions this takes some 50 s of one core, and it grows with the rows.
 
 Axes: Q queries, N rows, k found, D dimensions.
 """
 
+import bisect
+import functools
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -56,6 +58,9 @@ class _Point(NamedTuple):
     nprobe: int
     num_rescored: int
     recall: float
+    is_enough: bool
+    """Whether all kinds of queries reach the recall aimed at."""
+
     cost: float
     """In scanned codes."""
 
@@ -66,27 +71,29 @@ def tune(index: Any, matrix: HalfMatrix, *, wanted_recall: float = 0.98, seed: i
     They depend on the vectors and the seed alone, on no clock.
     """
     faiss.omp_set_num_threads(1)
-    kinds = make_queries(matrix, seed=seed)
-    truths = [nearest_rows(matrix, queries_QD) for queries_QD in kinds]
-    aim = wanted_recall + _MARGIN * (1 - wanted_recall)
+    queries_QD = np.concatenate(make_queries(matrix, seed=seed))
+    true_Qk = nearest_rows(matrix, queries_QD)
     num_lists = num_lists_of(index)
-    best: _Point | None = None
-    closest: _Point | None = None
-    for nprobe in _growing(num_lists):
-        ranks = [
-            ranks_of(truth_Qk, search_lists(index, queries_QD, _MAX_RESCORED, nprobe=nprobe))
-            for truth_Qk, queries_QD in zip(truths, kinds, strict=True)
-        ]
-        scanned = nprobe * matrix.num_rows / num_lists
-        point = _cheapest(ranks, aim, nprobe=nprobe, scanned=scanned)
-        if point.recall >= aim and (best is None or point.cost < best.cost):
-            best = point
-        if closest is None or point.recall > closest.recall:
-            closest = point
-        if best is not None and scanned > best.cost:
+
+    @functools.cache
+    def measured(nprobe: int) -> _Point:
+        found_QR = search_lists(index, queries_QD, _MAX_RESCORED, nprobe=nprobe)
+        kinds = zip(np.split(true_Qk, 2), np.split(found_QR, 2), strict=True)
+        return _cheapest(
+            [ranks_of(*kind) for kind in kinds],
+            wanted_recall + _MARGIN * (1 - wanted_recall),
+            nprobe=nprobe,
+            scanned=nprobe * matrix.num_rows / num_lists,
+        )
+
+    steps = _growing(num_lists)
+    enough = steps[bisect.bisect_left(steps, True, key=lambda nprobe: measured(nprobe).is_enough) :]
+    chosen = measured(enough[0] if enough else num_lists)
+    for nprobe in enough:
+        # More lists hold the same rows among fewer candidates, until the lists alone cost too much.
+        if nprobe * matrix.num_rows / num_lists > chosen.cost:
             break
-    chosen = best or closest
-    assert chosen is not None
+        chosen = min(chosen, measured(nprobe), key=lambda point: point.cost)
     parameters = IvfParameters(
         num_lists=num_lists, nprobe=chosen.nprobe, num_rescored=chosen.num_rescored
     )
@@ -103,7 +110,7 @@ def make_queries(matrix: HalfMatrix, *, seed: int) -> tuple[Vectors, Vectors]:
     noise_QD = _unit(rng.standard_normal(shape, dtype=np.float32))
     near_QD = _unit(_unit(base_QD) + 0.5 * noise_QD)
     mean_D = np.concatenate([base_QD, one_QD, other_QD]).mean(axis=0)
-    far_QD = _unit(0.3 * _unit(base_QD - mean_D) + 0.4 * _unit(one_QD - other_QD) + 0.9 * noise_QD)
+    far_QD = _unit(0.4 * _unit(base_QD - mean_D) + 0.5 * _unit(one_QD - other_QD) + 0.75 * noise_QD)
     return near_QD, far_QD
 
 
@@ -143,7 +150,8 @@ def _cheapest(ranks: list[NDArray[np.int64]], aim: float, *, nprobe: int, scanne
     last = [int(ranks_k[ceil(aim * len(ranks_k)) - 1]) for ranks_k in ranks]
     num_rescored = min(_MAX_RESCORED, max(TUNED_K, *(rank + 1 for rank in last)))
     recall = min(float(np.mean(ranks_k < num_rescored)) for ranks_k in ranks)
-    return _Point(nprobe, num_rescored, recall, scanned + _RESCORED_COST * num_rescored)
+    cost = scanned + _RESCORED_COST * num_rescored
+    return _Point(nprobe, num_rescored, recall, recall >= aim, cost)
 
 
 def _growing(num_lists: int) -> list[int]:

@@ -10,7 +10,7 @@ from index.vectors.ivf_tuning import Tuned, make_queries, nearest_rows, ranks_of
 from index.vectors.matrix import HalfMatrix
 from tests.index.vectors.clustered import EMBED_DIM, clustered_matrix
 
-MATRIX = clustered_matrix(3000)
+MATRIX = clustered_matrix(2000)
 BUILT = build_ivf(MATRIX)
 
 
@@ -71,14 +71,14 @@ def test_the_truth_is_that_of_one_product_over_all_rows() -> None:
 
     rows_Qk = nearest_rows(MATRIX, queries_QD)
 
-    scores_QN = queries_QD @ MATRIX.decode(slice(0, 3000)).T
+    scores_QN = queries_QD @ MATRIX.decode(slice(0, 2000)).T
     expected = np.take_along_axis(scores_QN, np.argsort(-scores_QN, axis=1)[:, :10], axis=1)
     assert np.take_along_axis(scores_QN, rows_Qk, axis=1) == pytest.approx(expected, abs=1e-5)
 
 
 def test_far_queries_lie_apart_from_all_rows_and_near_ones_do_not() -> None:
     def best(queries_QD: Any) -> float:
-        return float(np.median((queries_QD @ MATRIX.decode(slice(0, 3000)).T).max(axis=1)))
+        return float(np.median((queries_QD @ MATRIX.decode(slice(0, 2000)).T).max(axis=1)))
 
     near_QD, far_QD = make_queries(MATRIX, seed=0)
 
