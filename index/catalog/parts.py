@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from index.catalog.columns import SegmentColumns
 from index.catalog.reads import StoredVectors, segments_between, stored_vectors
+from index.catalog.records import PartStatus
 from index.catalog.tables import (
     EmbeddingRecord,
     EpochRecord,
@@ -45,6 +46,19 @@ def published_parts(connection: Connection) -> list[PartFacts]:
     """The parts that may be trusted, ascending by segment id."""
     rows = connection.execute(select(*_COLUMNS).order_by(PartRecord.first_segment_id))
     return [PartFacts(*row) for row in rows]
+
+
+def describe_parts(connection: Connection) -> list[PartStatus]:
+    """What a person wants to know of each published part, ascending by segment id."""
+    return [
+        PartStatus(
+            kind=facts.kind,
+            rows=facts.num_rows,
+            removed=count_removed(connection, facts),
+            recall=facts.recall,
+        )
+        for facts in published_parts(connection)
+    ]
 
 
 def newest_segment_id(connection: Connection) -> int:

@@ -110,6 +110,23 @@ class FailedVideo(FileVersion):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PartStatus:
+    """A published part of a library's vectors."""
+
+    kind: str
+    """`exact`, or `ivf` for an approximate index."""
+
+    rows: int
+    """Segments in it, those that are gone since among them."""
+
+    removed: int
+    """Segments that are gone since."""
+
+    recall: float | None
+    """Recall@10 as it was measured when it was built; None where the search is exact."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryStatus:
     """Where a library stands."""
 
@@ -139,6 +156,9 @@ class LibraryStatus:
 
     parts: int
     """Published parts of vectors."""
+
+    part_list: list[PartStatus]
+    """Each of them, oldest segments first."""
 
     tail_segments: int
     """Segments that this reader has in no part, and searches row by row in memory."""

@@ -1,42 +1,36 @@
-"""`cpd index add|status|verify`, `cpd search` and `cpd label`.
+"""`cpd index add`, `cpd search` and `cpd label`; the rest of `cpd index` is index.cli.upkeep.
 
 Everything heavy is imported inside the commands, so that `cpd --help` answers at once.
 """
 
-import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
-from index.cli.printing import print_hits, print_labels, print_report, print_status
+from index.cli import upkeep
+from index.cli.options import (
+    Device,
+    Hop,
+    IndexKindOption,
+    Json,
+    KindOfIndex,
+    LibraryFolder,
+    Model,
+    Window,
+    print_json,
+)
+from index.cli.printing import print_hits, print_labels, print_report
 
 if TYPE_CHECKING:
     from cpd_model.encoder import Encoder, TextEncoder
     from index.library.add_report import AddReport
-
-LibraryFolder = Annotated[
-    Path,
-    typer.Option("--library", envvar="CPD_LIBRARY", help="Folder of the library."),
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda: where the model runs.")]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", help="A model's name, a folder, or org/name of a hub."),
-]
-Window = Annotated[
-    float | None, typer.Option("--window", help="Seconds that one segment covers (4).")
-]
-Hop = Annotated[
-    float | None, typer.Option("--hop", help="Seconds from segment to segment (half the window).")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 
 index_app = typer.Typer(
     name="index", help="Put videos into a library, and look after it.", no_args_is_help=True
@@ -45,6 +39,7 @@ index_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Mount this package's commands."""
+    upkeep.register(index_app)
     app.add_typer(index_app)
     app.command("search")(search)
     app.command("label")(label)
@@ -67,6 +62,7 @@ def add(
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for another add.")
     ] = 0,
+    index_kind: IndexKindOption = "auto",
     as_json: Json = False,
 ) -> None:
     """Index videos, so that they can be searched; run it again at any time.
@@ -89,6 +85,7 @@ def add(
                 device=device,
                 workers=workers,
                 wait_seconds=wait,
+                index_kind=index_kind,
                 quiet=as_json,
             )
     except AddInterrupted as stop:
@@ -101,7 +98,7 @@ def add(
         # Not typer.Exit: of that, `cpd.main` would say once more that it was an interrupt.
         raise SystemExit(INTERRUPTED) from None
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
     else:
         print_report(report)
     if report.failed:
@@ -118,6 +115,7 @@ def _add(
     device: str,
     workers: int | None,
     wait_seconds: float,
+    index_kind: KindOfIndex,
     quiet: bool,
 ) -> "AddReport":
     from rich.console import Console
@@ -143,41 +141,14 @@ def _add(
         AddProgress(Console(stderr=True), quiet=quiet) as progress,
     ):
         return add_videos(
-            paths, library, load_encoder, pool, wait_seconds=wait_seconds, listener=progress
+            paths,
+            library,
+            load_encoder,
+            pool,
+            wait_seconds=wait_seconds,
+            index_kind=index_kind,
+            listener=progress,
         )
-
-
-@index_app.command("status")
-def status(library: LibraryFolder, as_json: Json = False) -> None:
-    """Show how much a library holds, which model made it, and which device does what."""
-    from dataclasses import asdict
-
-    from cpd_model.devices import choose_device
-    from index.library.library import Library
-
-    with Library.open(library, device="auto") as opened:
-        facts: dict[str, Any] = asdict(opened.status())
-    facts["model_device"] = choose_device("auto")
-    if as_json:
-        _print_json(facts)
-    else:
-        print_status(library, facts)
-
-
-@index_app.command("verify")
-def verify(library: LibraryFolder, as_json: Json = False) -> None:
-    """Check that catalog and vectors agree; exits with 1 and what differs if not."""
-    from index.library.library import Library
-
-    with Library.open(library) as opened:
-        differences = opened.verify()
-    if as_json:
-        _print_json({"agrees": not differences, "differences": differences})
-    else:
-        for sentence in differences or ["catalog and vectors agree"]:
-            typer.echo(sentence)
-    if differences:
-        raise typer.Exit(NOT_ALL_WELL)
 
 
 def search(
@@ -209,7 +180,7 @@ def search(
         hits = opened.search(query_D, fingerprint=encoder.fingerprint, limit=limit, merge=merge)
     if as_json:
         found = [hit.as_json() for hit in hits]
-        _print_json({"query": query, "model": encoder.name, "hits": found})
+        print_json({"query": query, "model": encoder.name, "hits": found})
     else:
         print_hits(hits)
 
@@ -251,7 +222,7 @@ def label(
             hop_seconds=windows.hop_seconds,
         )
     if as_json:
-        _print_json(labelled.as_json(top=top))
+        print_json(labelled.as_json(top=top))
     else:
         print_labels(labelled, top=top, timeline=timeline)
 
@@ -272,11 +243,6 @@ def _load_text_encoder(model: str | None, device: str) -> "TextEncoder":
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    # ASCII: a path that is no UTF-8 must not break the output of all the others.
-    typer.echo(json.dumps(content, indent=2))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from index.label import LabelledVideo, LabelScore
     from index.library.add_report import AddReport
+    from index.library.compact import CompactReport
     from index.search.moments import Hit
 
 _UNBOUNDED = 10_000
@@ -80,6 +81,7 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
         ("search runs on", f"{facts['search_device']} ({facts['search_device_reason']})"),
         ("generation", str(facts["generation"])),
         ("vectors", _vectors(facts)),
+        *((f"part {number}", _part(part)) for number, part in enumerate(facts["part_list"], 1)),
         *(("warning", printable(warning)) for warning in facts["warnings"]),
     ]
     _show_table(None, rows)
@@ -99,6 +101,29 @@ def _vectors(facts: Mapping[str, Any]) -> str:
     if facts["removed_segments"]:
         sentence.append(f"{facts['removed_segments']} removed ones to be cleared away")
     return "; ".join(sentence)
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    """`ivf, 250000 segments, 12 removed, recall 0.984`"""
+    sentence = [f"{part['kind']}, {part['rows']} segments"]
+    if part["removed"]:
+        sentence.append(f"{part['removed']} removed")
+    if part["recall"] is not None:
+        sentence.append(f"recall {part['recall']:.3f}")
+    return ", ".join(sentence)
+
+
+def print_compacted(report: "CompactReport") -> None:
+    """One line: what there was, what there is, how long it took."""
+    if report.kind is None:
+        _show("nothing to merge: the library holds no segment")
+        return
+    recall = "" if report.recall is None else f", recall {report.recall:.3f}"
+    _show(
+        f"parts: {report.parts_before} before, {report.parts_after} now ({report.kind}{recall}); "
+        f"{report.rows} segments, {report.cleared} removed ones cleared away; "
+        f"{report.seconds:.1f} s"
+    )
 
 
 def _windows(facts: Mapping[str, Any]) -> str:

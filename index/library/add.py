@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from index.catalog.records import KnownFile
     from index.library.library import Library
     from index.library.writer import LibraryWriter
+    from index.vectors.kinds import IndexKind
 
 STILL_SEARCHABLE = " (what was indexed of it before stays searchable)"
 """Follows the reason of a video whose newest bytes could not be read."""
@@ -53,6 +54,7 @@ def add_videos(
     decoder: Decoder,
     *,
     wait_seconds: float = 0,
+    index_kind: "IndexKind" = "auto",
     listener: AddListener | None = None,
     bounds: Bounds | None = None,
 ) -> AddReport:
@@ -64,6 +66,7 @@ def add_videos(
     Args:
         encoder: the library's model, or what loads it, which is not called where nothing is new.
         wait_seconds: how long to wait for another run on the same library.
+        index_kind: of the parts that this run writes; `auto` takes what suits their size.
 
     Raises:
         InputError: a path does not exist.
@@ -82,8 +85,8 @@ def add_videos(
             left = adding.settle_known(found)
             if left:
                 adding.embed(left, _loaded(encoder, library), bounds)
-            writer.publish()  # which does nothing where the parts hold all
-            writer.compact()
+            writer.publish(index_kind=index_kind)  # does nothing where the parts hold all
+            writer.compact(index_kind=index_kind)
     except KeyboardInterrupt:
         raise AddInterrupted(tally.report()) from None
     return tally.report()

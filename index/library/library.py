@@ -25,11 +25,12 @@ from typing import Self
 from cpd_model.encoder import Vectors
 from index.catalog import reads
 from index.catalog.connection import CATALOG_NAME, Catalog
-from index.catalog.parts import published_parts
+from index.catalog.parts import describe_parts
 from index.catalog.records import (
     FailedVideo,
     LibrarySettings,
     LibraryStatus,
+    PartStatus,
     SegmentRow,
     VideoRow,
 )
@@ -182,11 +183,10 @@ class Library:
         view = self._current_view.get()
         with self._catalog.read_transaction() as connection:
             counts = reads.count_all(connection)
-            facts = {part.name: part for part in published_parts(connection)}
+            parts = describe_parts(connection)
         missing = []
-        if counts.segments and not facts:
+        if counts.segments and not parts:
             missing.append("no part was published yet: `cpd index add` does at its end")
-        recalls = [part.recall for part in facts.values() if part.recall is not None]
         settings = self.settings
         return LibraryStatus(
             model=settings.model,
@@ -197,15 +197,21 @@ class Library:
             **counts._asdict(),
             bytes=_bytes_on_disk(self.folder),
             generation=view.stand.generation,
-            parts=len(facts),
+            parts=len(parts),
+            part_list=parts,
             tail_segments=view.tail.num_rows - view.tail.num_removed,
             removed_segments=view.num_removed,
             exact=view.is_exact,
-            recall=None if view.is_exact else min(recalls, default=None),
+            recall=view.recall,
             search_device=self._current_view.device.name,
             search_device_reason=self._current_view.device.reason,
             warnings=[*self._current_view.warnings, *missing],
         )
+
+    def parts(self) -> list[PartStatus]:
+        """The published parts, from the catalog alone: no vectors are loaded."""
+        with self._catalog.read_transaction() as connection:
+            return describe_parts(connection)
 
     def verify(self) -> list[str]:
         """Where catalog and parts do not agree, a sentence each; empty is good."""

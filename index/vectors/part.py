@@ -83,6 +83,8 @@ class Part:
     rows_file: CheckedFile | None
     index: PartIndex
     """What finds candidates."""
+    recall: float | None = None
+    """As it was measured for an approximate index."""
 
     @property
     def num_rows(self) -> int:

@@ -165,6 +165,7 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
     )
     rows = CheckedFile(own / ROWS_NAME, pages_P[num_vector_pages:], num_bytes=sizes[ROWS_NAME])
     matrix = HalfMatrix.open(own / VECTORS_NAME, vectors, num_rows=num_rows, embed_dim=embed_dim)
+    index = _index_of(own, told, matrix, device)
     return Part(
         name=facts.name,
         generation=facts.generation,
@@ -179,7 +180,8 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
             greatest_inverse_norm=told["greatest_inverse_norm"],
         ),
         rows_file=rows,
-        index=_index_of(own, told, matrix, device),
+        index=index,
+        recall=None if index.is_exact else facts.recall,
     )
 
 

@@ -99,6 +99,8 @@ def compact(shelf: Shelf, *, index_kind: IndexKind = "auto", whole: bool = False
         if not build_part(shelf, _order(group, index_kind)):
             break  # somebody else compacts
         num_written += 1
+        if whole:
+            break  # what was asked for is there, or where nothing good enough can be had, is not
     return num_written
 
 

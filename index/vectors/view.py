@@ -126,6 +126,17 @@ class View:
         """Whether every part is searched row by row."""
         return all(placed.part.index.is_exact for placed in self.parts)
 
+    @property
+    def recall(self) -> float | None:
+        """Of the ten best segments the share that is found, the lowest of all parts; see Part.
+
+        None where the search is exact.
+        """
+        return min(
+            (placed.part.recall for placed in self.parts if placed.part.recall is not None),
+            default=None,
+        )
+
     def advanced(
         self, *, stand: Stand, added: Sequence[StoredRows], removed_ids: NDArray[np.int64]
     ) -> "View":

@@ -1,0 +1,40 @@
+"""Options that several commands of this package have, and how each of them prints JSON."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+LibraryFolder = Annotated[
+    Path,
+    typer.Option("--library", envvar="CPD_LIBRARY", help="Folder of the library."),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda: where the model runs.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="A model's name, a folder, or org/name of a hub."),
+]
+Window = Annotated[
+    float | None, typer.Option("--window", help="Seconds that one segment covers (4).")
+]
+Hop = Annotated[
+    float | None, typer.Option("--hop", help="Seconds from segment to segment (half the window).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
+KindOfIndex = Literal["auto", "exact", "ivf"]
+"""The words of index.vectors.kinds, which imports FAISS."""
+
+IndexKindOption = Annotated[
+    KindOfIndex,
+    typer.Option(
+        "--index-kind",
+        help="exact looks at each segment, ivf at the likeliest; auto takes what suits the size.",
+    ),
+]
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one object on stdout."""
+    # ASCII: a path that is no UTF-8 must not break the output of all the others.
+    typer.echo(json.dumps(content, indent=2))
