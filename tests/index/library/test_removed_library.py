@@ -39,7 +39,7 @@ class Removing:
 
     def _remove_if_due(self) -> None:
         if self._num_left == 0:
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("num_files", [0, 1, 2, 3])
