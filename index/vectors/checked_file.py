@@ -86,7 +86,8 @@ class CheckedFile:
                     f"the file {self.name} of the library's vectors has {found} bytes, "
                     f"{num_bytes} were written: run `cpd index repair`"
                 )
-            self.bytes: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
+            # As a plain array: each slice of a memmap pays for being one.
+            self.bytes: NDArray[np.uint8] = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
         except OSError as error:
             raise unreadable(path, error) from error
         self._pages_P = pages_P

@@ -28,6 +28,9 @@ INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
 IVF_FROM_ROWS = 200_000
 """From here on `auto` builds IVF: an exact search of so many rows takes 15 ms of one core."""
 
+IVF_AT_LEAST_ROWS = 1_000
+"""With fewer rows there is nothing to gain, even where IVF is asked for."""
+
 WANTED_RECALL = 0.98
 """Recall@10 that an approximate index has to reach to be used unasked."""
 
@@ -87,7 +90,8 @@ class ExactIndex:
 
 
 def kind_for(num_rows: int, asked: IndexKind) -> PartKind:
-    """The kind of a part of so many rows."""
-    if asked == "auto":
-        return "ivf" if num_rows >= IVF_FROM_ROWS else "exact"
-    return asked
+    """The kind of a part of so many rows; the few rows of a small publish are always exact."""
+    if asked == "exact":
+        return "exact"
+    enough = IVF_FROM_ROWS if asked == "auto" else IVF_AT_LEAST_ROWS
+    return "ivf" if num_rows >= enough else "exact"

@@ -11,7 +11,7 @@ Axes: N rows, K of them, k found, R runs of rows of one video, D dimensions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,20 @@ _EXACT_SHARE = 0.01
 """A filter that keeps so little or less of a part is searched exactly: IVF would miss rows."""
 
 _SUM_ROWS = 16_384
+
+
+class Runs(NamedTuple):
+    """Runs of RUN_TYPE as columns, ascending by row: a search in a column of a table copies it."""
+
+    video_numbers_R: NDArray[np.int64]
+    first_rows_R: NDArray[np.int64]
+    first_segment_ids_R: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table_R: NDArray[np.void]) -> Self:
+        """The columns of a table of RUN_TYPE."""
+        names = ("video_number", "first_row", "first_segment_id")
+        return cls(*(np.ascontiguousarray(table_R[name]) for name in names))
 
 
 class PartCandidates(NamedTuple):
@@ -77,8 +91,7 @@ class Part:
     matrix: HalfMatrix
     rows_N: NDArray[np.void]
     """Of ROW_TYPE."""
-    runs_R: NDArray[np.void]
-    """Of RUN_TYPE, ascending by row."""
+    runs: "Runs"
     summary: PartSummary
     rows_file: CheckedFile | None
     index: PartIndex
@@ -126,25 +139,24 @@ class Part:
 
     def rows_of(self, segment_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of those ids that are here, ascending."""
-        first_rows_R = self.runs_R["first_row"]
-        runs = np.searchsorted(self.runs_R["first_segment_id"], segment_ids, side="right") - 1
+        _, first_rows_R, first_ids_R = self.runs
+        runs = np.searchsorted(first_ids_R, segment_ids, side="right") - 1
         ids, runs = segment_ids[runs >= 0], runs[runs >= 0]
-        offsets = ids - self.runs_R["first_segment_id"][runs]
+        offsets = ids - first_ids_R[runs]
         here = offsets < np.diff(first_rows_R, append=self.num_rows)[runs]
         return np.unique(first_rows_R[runs[here]] + offsets[here])
 
     def run_at(self, row: int) -> slice:
         """All rows of the video that this row belongs to."""
-        first_rows_R = self.runs_R["first_row"]
+        first_rows_R = self.runs.first_rows_R
         run = int(np.searchsorted(first_rows_R, row, side="right"))
         stop = self.num_rows if run == len(first_rows_R) else int(first_rows_R[run])
         return slice(int(first_rows_R[run - 1]), stop)
 
     def rows_of_videos(self, video_numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which rows belong to these videos (N,)."""
-        first_rows_R = self.runs_R["first_row"]
-        lengths_R = np.diff(first_rows_R, append=self.num_rows)
-        return np.repeat(np.isin(self.runs_R["video_number"], video_numbers), lengths_R)
+        lengths_R = np.diff(self.runs.first_rows_R, append=self.num_rows)
+        return np.repeat(np.isin(self.runs.video_numbers_R, video_numbers), lengths_R)
 
     def search(
         self, query_D: Vectors, k: int, *, keep_N: NDArray[np.bool_] | None = None
@@ -214,7 +226,7 @@ def part_in_memory(
         last_segment_id=last_segment_id,
         matrix=matrix,
         rows_N=rows_N,
-        runs_R=runs_of(rows_N),
+        runs=Runs.of(runs_of(rows_N)),
         summary=PartSummary(
             sum_D=np.zeros(matrix.embed_dim),
             least_inverse_norm=float(inverse_N.min()),

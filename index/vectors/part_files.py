@@ -39,7 +39,7 @@ from index.vectors.ivf import IvfParameters, open_ivf
 from index.vectors.ivf_tuning import Tuned
 from index.vectors.kinds import PartIndex
 from index.vectors.matrix import HalfMatrix, MatrixWriter
-from index.vectors.part import ROW_TYPE, RUN_TYPE, Part, PartSummary, runs_of
+from index.vectors.part import ROW_TYPE, RUN_TYPE, Part, PartSummary, Runs, runs_of
 
 PARTS_NAME = "parts"
 FORMAT = 1
@@ -173,7 +173,7 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
         last_segment_id=facts.last_segment_id,
         matrix=matrix,
         rows_N=rows.bytes.view(ROW_TYPE),
-        runs_R=np.fromfile(own / RUNS_NAME, dtype=RUN_TYPE),
+        runs=Runs.of(np.fromfile(own / RUNS_NAME, dtype=RUN_TYPE)),
         summary=PartSummary(
             sum_D=np.array(told["sum"], dtype=np.float64),
             least_inverse_norm=told["least_inverse_norm"],
