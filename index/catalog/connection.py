@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 CATALOG_NAME = "catalog.sqlite3"
-_SETTINGS_NOW = text(
+_SETTINGS_NOW = (
     "SELECT (SELECT version_num FROM alembic_version), "
     "fingerprint, embed_dim, window_seconds, hop_seconds FROM library"
 )
@@ -178,7 +178,7 @@ class Catalog:
     def _immediate_transaction(self) -> Iterator[Connection]:
         with self._connected() as connection:
             connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-            opened = _file_of(connection)
+            opened = _raw(connection).file
             self.require_writable(opened)
             with connection.begin():
                 yield connection
@@ -220,10 +220,8 @@ class Catalog:
 
         with self._connected() as connection:
             # The journal mode cannot change inside a transaction and stays in the file for good.
-            raw = connection.connection.driver_connection
-            assert isinstance(raw, sqlite3.Connection)
-            if _file_of(connection).access is Access.WRITE:
-                raw.execute("PRAGMA journal_mode=WAL")
+            if _raw(connection).file.access is Access.WRITE:
+                _raw(connection).execute("PRAGMA journal_mode=WAL")
         with self._immediate_transaction() as connection:
             command.upgrade(_alembic_config(connection), "head")
 
@@ -232,7 +230,8 @@ class Catalog:
         kept = self._settings
         if kept is None:
             return
-        now = connection.execute(_SETTINGS_NOW).one_or_none()
+        # By the driver itself: each transaction asks, and SQLAlchemy would double what one costs.
+        now = _raw(connection).execute(_SETTINGS_NOW).fetchone()
         values = (kept.fingerprint, kept.embed_dim, kept.window_seconds, kept.hop_seconds)
         if now is None or tuple(now) != (SCHEMA_REVISION, *values):
             raise IndexMismatchError(
@@ -305,10 +304,10 @@ def _may_follow(connection: Connection, stand: Stand) -> bool:
     )
 
 
-def _file_of(connection: Connection) -> CatalogFile:
+def _raw(connection: Connection) -> CatalogConnection:
     raw = connection.connection.driver_connection
     assert isinstance(raw, CatalogConnection)
-    return raw.file
+    return raw
 
 
 def _begin(connection: Connection) -> None:
