@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from index.library.writer import LibraryWriter
     from index.vectors.kinds import IndexKind
 
+PUBLISH_EVERY_SEGMENTS = 32_768
+"""In a long run, so that no reader keeps more than this in memory: 18 hours of video."""
+
 STILL_SEARCHABLE = " (what was indexed of it before stays searchable)"
 """Follows the reason of a video whose newest bytes could not be read."""
 
@@ -81,7 +84,7 @@ def add_videos(
         found = find_videos(paths, leave_out=library.folder)
         with library.lease(wait_seconds=wait_seconds) as writer:
             probes = RememberedProbes(decoder, gap_seconds=library.settings.window_seconds)
-            adding = _Adding(library, writer, probes, tally)
+            adding = _Adding(library, writer, probes, tally, index_kind=index_kind)
             left = adding.settle_known(found)
             if left:
                 adding.embed(left, _loaded(encoder, library), bounds)
@@ -109,11 +112,15 @@ class _Adding:
         writer: "LibraryWriter",
         decoder: RememberedProbes,
         tally: Tally,
+        *,
+        index_kind: "IndexKind",
     ) -> None:
         self._library = library
         self._writer = writer
         self._decoder = decoder
         self._tally = tally
+        self._index_kind = index_kind
+        self._num_unpublished = 0
         self._again: list[Path] = []
         """Copies of a video that somebody removed before they were written: new files after all."""
 
@@ -249,4 +256,8 @@ class _Adding:
 
     def _written(self, stored: "KnownFile | None", num_segments: int) -> None:
         self._tally.num_segments += num_segments
+        self._num_unpublished += num_segments
+        if self._num_unpublished >= PUBLISH_EVERY_SEGMENTS:  # readers keep the rest in memory
+            self._writer.publish(index_kind=self._index_kind)
+            self._num_unpublished = 0
         self._tally.ended("updated" if stored is not None and stored.is_indexed else "added")

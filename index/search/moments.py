@@ -86,9 +86,14 @@ def search_view(
     *,
     limit: int,
     merge: bool,
+    videos: NDArray[np.int64] | None = None,
     max_candidates: int = MAX_CANDIDATES,
 ) -> FoundMoments:
     """The best `limit` moments (or raw windows) of a view, best first; fewer if it has no more.
+
+    Args:
+        videos: numbers of the videos to search; None for all. A moment is as wide as it would be
+            without: the background stays that of the whole library.
 
     Candidates are fetched and widened fourfold until `limit` results score higher than anything
     that was not fetched, or until they are `max_candidates`. Which of several windows that score
@@ -102,9 +107,10 @@ def search_view(
         raise InputError(f"the number of results must be between 1 and {MAX_LIMIT}, got {limit}")
     query_D = _unit_query(query_D, len(view.sum_D))
     merger = Merger(view, query_D, background=view.background(query_D)) if merge else None
+    kept = None if videos is None else view.rows_of_videos(videos)
     num_wanted = max(_FIRST_CANDIDATES, 2 * limit)
     while True:
-        rows_k, scores_k, floor = view.candidates(query_D, num_wanted)
+        rows_k, scores_k, floor = view.candidates(query_D, num_wanted, kept=kept)
         if merger:
             # Not those at the floor: a row that was not fetched may score the same and be the peak.
             merger.take(rows_k[scores_k > floor], limit=limit)

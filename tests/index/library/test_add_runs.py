@@ -57,6 +57,26 @@ def test_ctrl_c_keeps_what_is_finished(library: Library, folder: Path) -> None:
     assert counts(add(library, folder)) == (2, 0, 1, 0, 1)
 
 
+def test_a_long_run_publishes_now_and_then(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.library.add.PUBLISH_EVERY_SEGMENTS", SEGMENTS)
+    parts: list[int] = []
+
+    class Looking:
+        def found_files(self, count: int) -> None: ...
+
+        def segments_embedded(self, count: int) -> None: ...
+
+        def file_ended(self, how: FileEnd) -> None:
+            parts.append(library.status().parts)
+
+    with FakeDecoder(DURATIONS) as decoder:
+        add_videos([folder], library, ENCODER, decoder, listener=Looking())
+
+    assert parts[0] == 1
+
+
 def test_an_encoder_that_breaks_leaves_what_is_finished(library: Library, folder: Path) -> None:
     add(library, folder / "a.mp4")
 

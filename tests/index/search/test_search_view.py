@@ -153,6 +153,21 @@ class TestSearching:
         assert set(found) <= set(everything)
         assert len(set(found)) == len(found)
 
+    @given(views, st.sets(st.integers(0, 8)), st.integers(1, 30), st.integers(0, 100))
+    def test_a_search_in_some_videos_finds_their_moments_and_no_others(
+        self, truth: Truth, numbers: set[int], limit: int, seed: int
+    ) -> None:
+        query_D = unit_rows(1, seed=seed)[0]
+        theirs = [m for m in all_moments(truth, query_D) if m.video_number in numbers]
+
+        found = search_view(
+            truth.view, query_D, limit=limit, merge=True, videos=np.array(sorted(numbers), int)
+        ).moments
+
+        expected = [moment.score for moment in theirs[:limit]]
+        assert [moment.score for moment in found] == pytest.approx(expected, abs=FAR_APART)
+        assert {moment.video_number for moment in found} <= numbers
+
     def test_removed_rows_that_score_best_are_replaced_by_the_next(self) -> None:
         sizes = [200, 5]
         truth = make_view(sizes, num_in_main=2, removed={0}, seed=1, num_distinct=10_000)
