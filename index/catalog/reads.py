@@ -266,7 +266,7 @@ def stored_vectors(row: "Row[Any]", embed_dim: int) -> StoredVectors:
     if zlib.crc32(row.vectors) != row.checksum or values is None or len(values) % embed_dim:
         raise LibraryCorruptError(
             f"the embeddings from segment {row.first_segment_id} on are not what was written: "
-            f"run `cpd index verify` to see which videos to index again"
+            f"`cpd index verify` names the video, `cpd index repair` brings the others back"
         )
     return StoredVectors(row.video_number, row.first_segment_id, values.reshape(-1, embed_dim))
 

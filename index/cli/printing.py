@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from index.ingest.files import printable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from index.label import LabelledVideo, LabelScore
     from index.library.add_report import AddReport
     from index.library.compact import CompactReport
+    from index.library.repair import RepairReport
     from index.search.moments import Hit
 
 _UNBOUNDED = 10_000
@@ -124,6 +126,20 @@ def print_compacted(report: "CompactReport") -> None:
         f"{report.rows} segments, {report.cleared} removed ones cleared away; "
         f"{report.seconds:.1f} s"
     )
+
+
+def print_repaired(report: "RepairReport", folder: Path) -> None:
+    """A line for each thing that was made anew, and for each that could not be."""
+    for sentence in report.rebuilt:
+        _show(f"rebuilt: {printable(sentence)}")
+    if report.index_again:
+        _show("these videos were damaged beyond that; all others are searched:")
+        for path in report.index_again:
+            _show(f"  cpd index add {quote(printable(path))} --library {quote(str(folder))}")
+    for sentence in report.left:
+        _show(f"left: {printable(sentence)}")
+    if report.is_whole:
+        _show("catalog and vectors agree")
 
 
 def _windows(facts: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`cpd index status|verify|compact`: looking after a library that is there."""
+"""`cpd index status|verify|repair|compact`: looking after a library that is there."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 
 from cpd_model.exit_status import NOT_ALL_WELL
 from index.cli.options import IndexKindOption, Json, LibraryFolder, print_json
-from index.cli.printing import print_compacted, print_status
+from index.cli.printing import print_compacted, print_repaired, print_status
 
 Wait = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds to wait for an add, or the like, to end.")
@@ -15,7 +15,7 @@ Wait = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Mount these commands below `cpd index`."""
-    for command in (status, verify, compact):
+    for command in (status, verify, repair, compact):
         app.command(command.__name__)(command)
 
 
@@ -47,6 +47,26 @@ def verify(library: LibraryFolder, as_json: Json = False) -> None:
         for sentence in differences or ["catalog and vectors agree"]:
             typer.echo(sentence)
     if differences:
+        raise typer.Exit(NOT_ALL_WELL)
+
+
+def repair(library: LibraryFolder, wait: Wait = 0, as_json: Json = False) -> None:
+    """Make anew what is damaged and can be made from the rest; say what cannot.
+
+    Parts, SQLite's indexes and counts follow from the catalog, and a video's vectors from a part
+    that still holds them. A video of which too much is lost becomes a failure, so that all others
+    can be searched; `cpd index add` of its path brings it back. Exits with 0 when all is whole, 1
+    when videos have to be indexed again or something is left.
+    """
+    from index.library.library import Library
+
+    with Library.open(library) as opened, opened.lease(wait_seconds=wait) as writer:
+        report = writer.repair()
+    if as_json:
+        print_json(report.as_json())
+    else:
+        print_repaired(report, library)
+    if not report.is_whole:
         raise typer.Exit(NOT_ALL_WELL)
 
 

@@ -8,13 +8,13 @@ Axes: K rows at once, D dimensions.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Row, func, select, text
 
 from index.catalog import reads
-from index.catalog.connection import Catalog, stand_of
+from index.catalog.connection import Catalog, has_passed, stand_of
 from index.catalog.parts import (
     PartFacts,
     StoredRows,
@@ -29,7 +29,11 @@ from index.vectors.faiss_device import SearchDevice
 from index.vectors.part import Part
 from index.vectors.part_files import open_part
 
+SQLITE_SAYS = "SQLite finds the catalog damaged"
+UNLISTED = "the catalog is at a generation that it does not list: run `cpd index repair`"
+
 _ROWS_AT_ONCE = 16_384
+_REPAIR = "run `cpd index repair`"
 _TRIES = 5
 """Of a verification while another process merges the parts that it is about to read."""
 
@@ -38,8 +42,11 @@ class Difference(NamedTuple):
     """Where two things do not agree."""
 
     sentence: str
-    part: str | None
-    """The name of the part that is wrong, which can be made anew; None where the catalog is."""
+    part: str | None = None
+    """The name of the part that is wrong, which can be made anew."""
+
+    video_id: str | None = None
+    """Of the video whose rows do not agree with each other."""
 
 
 class _PartsChangedError(Exception):
@@ -66,23 +73,22 @@ def _verify(folder: Path, catalog: Catalog) -> list[Difference]:
         with catalog.read_transaction() as connection:
             facts = catalog.read_library(connection)
             parts, broken = _open_parts(connection, folder, catalog)
-            found += (Difference(sentence, None) for sentence in _integrity(connection))
+            found += _integrity(connection)
             if facts is None:
                 lost = f"the catalog of the library in {folder} has lost its settings"
-                return [*found, Difference(lost, None)]
-            found += (Difference(sentence, None) for sentence in _rows(connection))
-            found += (
-                Difference(sentence, None)
-                for sentence in _embeddings(connection, facts.settings.embed_dim)
-            )
+                return [*found, Difference(lost)]
+            if not has_passed(connection, facts.stand):
+                found.append(Difference(UNLISTED))
+            found += _rows(connection)
+            found += _embeddings(connection, facts.settings.embed_dim)
             found += broken
             for part in parts:
                 found += (
-                    Difference(sentence, part.name)
+                    Difference(sentence, part=part.name)
                     for sentence in _part(connection, part, facts.settings)
                 )
     except LibraryCorruptError as error:
-        found.append(Difference(str(error), None))  # SQLite can read no further
+        found.append(Difference(str(error)))  # SQLite can read no further
     return found
 
 
@@ -96,7 +102,7 @@ def _open_parts(
             parts.append(open_part(folder, facts, device=SearchDevice("cpu", "to verify it")))
         except LibraryCorruptError as error:
             _raise_if_gone(catalog, facts)
-            broken.append(Difference(str(error), facts.name))
+            broken.append(Difference(str(error), part=facts.name))
     return parts, broken
 
 
@@ -106,15 +112,15 @@ def _raise_if_gone(catalog: Catalog, facts: PartFacts) -> None:
             raise _PartsChangedError
 
 
-def _integrity(connection: Connection) -> Iterator[str]:
+def _integrity(connection: Connection) -> Iterator[Difference]:
     for (said,) in connection.execute(text("PRAGMA integrity_check")):
         if said != "ok":
-            yield f"SQLite finds the catalog damaged: {said}"
+            yield Difference(f"{SQLITE_SAYS}: {said}")
     for table, row, parent, _ in connection.execute(text("PRAGMA foreign_key_check")):
-        yield f"row {row} of {table} belongs to no row of {parent}"
+        yield Difference(f"row {row} of {table} belongs to no row of {parent}")
 
 
-def _rows(connection: Connection) -> Iterator[str]:
+def _rows(connection: Connection) -> Iterator[Difference]:
     """Counts of each video against its rows, and times that are none."""
     counted = (
         select(SegmentRecord.video_number, func.count().label("num"))
@@ -128,42 +134,57 @@ def _rows(connection: Connection) -> Iterator[str]:
         .where(VideoRecord.num_segments != num)
     )
     for video_id, expected, found in connection.execute(wrong):
-        yield f"video {video_id} should have {expected} segments and has {found}"
+        said = f"video {video_id} should have {expected} segments and has {found}"
+        yield Difference(said, video_id=video_id)
     empty = select(VideoRecord.video_id).where(
         VideoRecord.state == "indexed", VideoRecord.num_segments == 0
     )
     for (video_id,) in connection.execute(empty):
-        yield f"video {video_id} is indexed without a single segment"
-    backwards = select(SegmentRecord.id).where(
-        SegmentRecord.start_seconds >= SegmentRecord.stop_seconds
+        said = f"video {video_id} is indexed without a single segment"
+        yield Difference(said, video_id=video_id)
+    backwards = (
+        select(SegmentRecord.id, VideoRecord.video_id)
+        .outerjoin(VideoRecord, VideoRecord.number == SegmentRecord.video_number)
+        .where(SegmentRecord.start_seconds >= SegmentRecord.stop_seconds)
     )
-    for (segment_id,) in connection.execute(backwards):
-        yield f"segment {segment_id} ends before it begins"
+    for segment_id, video_id in connection.execute(backwards):
+        yield Difference(f"segment {segment_id} ends before it begins", video_id=video_id)
 
 
-def _embeddings(connection: Connection, embed_dim: int) -> Iterator[str]:
+def _embeddings(connection: Connection, embed_dim: int) -> Iterator[Difference]:
     """Each indexed video's vectors: there, unharmed, one for each of its segments."""
-    first, last = func.min(SegmentRecord.id), func.max(SegmentRecord.id)
     query = (
-        select(VideoRecord.video_id, EmbeddingRecord.__table__, first, last, func.count())
+        select(
+            VideoRecord.video_id,
+            EmbeddingRecord.__table__,
+            func.min(SegmentRecord.id).label("first_id"),
+            func.max(SegmentRecord.id).label("last_id"),
+            func.count().label("num"),
+        )
         .join(SegmentRecord, SegmentRecord.video_number == VideoRecord.number)
         .outerjoin(EmbeddingRecord, EmbeddingRecord.video_number == VideoRecord.number)
         .group_by(VideoRecord.number)
     )
-    for row in connection.execution_options(yield_per=16).execute(query):
-        video_id, first_id, last_id, num = row[0], *row[-3:]
-        if row.vectors is None:
-            yield f"video {video_id} has no embeddings: index it again"
-            continue
-        try:
-            stored = reads.stored_vectors(row, embed_dim)
-        except LibraryCorruptError:
-            yield f"the embeddings of video {video_id} are not what was written: index it again"
-            continue
-        if (first_id, last_id) != (stored.first_segment_id, stored.first_segment_id + num - 1):
-            yield f"video {video_id} has segments {first_id}..{last_id}, its embeddings have others"
-        if len(stored.vectors_SD) != num:
-            yield f"video {video_id} has {num} segments and {len(stored.vectors_SD)} embeddings"
+    # One at a time: the vectors of a day of video are 30 MB.
+    for row in connection.execution_options(yield_per=1).execute(query):
+        for said in _embeddings_of(row, embed_dim):
+            yield Difference(said, video_id=row.video_id)
+
+
+def _embeddings_of(row: "Row[Any]", embed_dim: int) -> Iterator[str]:
+    video_id, num, first_id, last_id = row.video_id, row.num, row.first_id, row.last_id
+    if row.vectors is None:
+        yield f"video {video_id} has no embeddings: {_REPAIR}"
+        return
+    try:
+        stored = reads.stored_vectors(row, embed_dim)
+    except LibraryCorruptError:
+        yield f"the embeddings of video {video_id} are not what was written: {_REPAIR}"
+        return
+    if (first_id, last_id) != (stored.first_segment_id, stored.first_segment_id + num - 1):
+        yield f"video {video_id} has segments {first_id}..{last_id}, its embeddings have others"
+    if len(stored.vectors_SD) != num:
+        yield f"video {video_id} has {num} segments and {len(stored.vectors_SD)} embeddings"
 
 
 def _part(connection: Connection, part: Part, settings: LibrarySettings) -> Iterator[str]:

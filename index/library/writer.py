@@ -40,6 +40,7 @@ from index.catalog.writes import (
 from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.library.lock import lease
+from index.library.repair import RepairReport, repair
 from index.vectors.building import Shelf
 from index.vectors.kinds import IndexKind
 from index.vectors.publishing import compact, publish
@@ -246,6 +247,17 @@ class LibraryWriter:
         self._require_open()
         with self._leased():
             return compact(self._shelf, index_kind=index_kind, whole=whole)
+
+    def repair(self) -> RepairReport:
+        """Make anew what is damaged and follows from something else; name the rest.
+
+        Raises:
+            LibraryBusyError: this writer has no lease, and another run has it.
+            LibraryError: the disk is full; what was mended before is.
+        """
+        self._require_open()
+        with self._leased():
+            return repair(self._shelf)
 
     def _leased(self) -> contextlib.AbstractContextManager[None]:
         """The lease, where this writer does not hold it yet."""

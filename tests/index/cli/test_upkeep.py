@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,3 +57,30 @@ def test_add_builds_the_kind_that_is_asked_for(
     assert ended.code == 0
     told = json.loads(call("index", "status", "--library", copy, "--json").out)
     assert [part["kind"] for part in told["part_list"]] == ["exact", "ivf"]
+
+
+def test_repair_says_what_it_made_anew_and_what_has_to_be_indexed_again(
+    call: Call, copy: Path, videos: Path
+) -> None:
+    for file in copy.glob("parts/*/rows.bin"):
+        file.unlink()
+    mended = call("index", "repair", "--library", copy)
+    again = call("index", "repair", "--library", copy, "--json")
+
+    assert mended.code == again.code == 0
+    assert "which was damaged or missing" in mended.out
+    assert json.loads(again.out) == {"whole": True, "rebuilt": [], "index_again": [], "left": []}
+
+    with sqlite3.connect(copy / "catalog.sqlite3") as connection:
+        connection.execute("DELETE FROM embeddings WHERE video_number = 1")
+    connection.close()
+    lost = call("index", "repair", "--library", copy)
+
+    assert lost.code == 1
+    (line,) = (line for line in lost.out.splitlines() if "cpd index add" in line)
+    assert str(videos) in line
+    assert call("search", "red", "--library", copy).code == 0
+    assert (
+        call("index", "add", videos / "red.mp4", videos / "green.mp4", "--library", copy).code == 0
+    )
+    assert call("index", "repair", "--library", copy).code == 0

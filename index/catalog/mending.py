@@ -1,0 +1,153 @@
+"""What can be put right in a catalog from the rest of it, and from the parts that were made of it.
+
+Axes: S segments of one video, D dimensions.
+"""
+
+import uuid
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, text, update
+
+from index.catalog.connection import WriteTransaction
+from index.catalog.reads import STORED_DTYPE, stored_vectors
+from index.catalog.tables import (
+    EmbeddingRecord,
+    EpochRecord,
+    LibraryRecord,
+    PartRecord,
+    SegmentRecord,
+    TombstoneRecord,
+    VideoRecord,
+)
+from index.catalog.writes import put_failed
+from index.errors import LibraryCorruptError
+from index.file_version import FileVersion
+
+RowsInParts: TypeAlias = Callable[[int, int], NDArray[np.float16] | None]
+"""From the first and last id of some segments to their vectors (S, D) as a part has them; None
+where none does."""
+
+Mended: TypeAlias = Literal["count", "vectors", "given up"]
+"""What became of a video: its count or its vectors were put right, or it has to be indexed anew."""
+
+LOST = "what was indexed of it was damaged: index it again"
+"""The reason of a video that was given up."""
+
+
+def rebuild_indexes(connection: Connection) -> None:
+    """Build SQLite's own indexes anew from the tables."""
+    connection.execute(text("REINDEX"))
+
+
+def renew_generation(connection: Connection) -> None:
+    """Bring the library to a generation that is newer than all that any row knows, and list it."""
+    known = [
+        select(func.coalesce(func.max(record.generation), 0)).scalar_subquery()
+        for record in (LibraryRecord, EpochRecord, PartRecord, SegmentRecord, TombstoneRecord)
+    ]
+    generation = max(connection.execute(select(*known)).one()) + 1
+    row = {"generation": generation, "epoch": uuid.uuid4().hex}
+    connection.execute(insert(EpochRecord), row)
+    connection.execute(update(LibraryRecord).values(**row))
+
+
+def drop_orphans(transaction: WriteTransaction) -> int:
+    """Remove segments and embeddings that belong to no video; how many rows that were."""
+    connection = transaction.connection
+    known = select(VideoRecord.number)
+    lost = SegmentRecord.video_number.not_in(known)
+    ids = select(SegmentRecord.id, literal(transaction.generation)).where(lost)
+    bury = insert(TombstoneRecord).prefix_with("OR IGNORE")
+    connection.execute(bury.from_select(["segment_id", "generation"], ids))
+    segments = connection.execute(delete(SegmentRecord).where(lost))
+    embeddings = connection.execute(
+        delete(EmbeddingRecord).where(EmbeddingRecord.video_number.not_in(known))
+    )
+    return segments.rowcount + embeddings.rowcount
+
+
+def mend_video(
+    transaction: WriteTransaction, video_id: str, *, embed_dim: int, rows_in_parts: RowsInParts
+) -> tuple[Mended, Path] | None:
+    """Bring the rows of one video into agreement; what was done, and the video's path.
+
+    Vectors are taken from a part only where they have the checksum that was written with the
+    video: then they are the same to the last bit. A video that cannot be mended is left as a
+    failure, so that all others can be searched and the next add of its path indexes it.
+
+    Returns:
+        None where there is no such video, or nothing is wrong with it.
+    """
+    connection = transaction.connection
+    video = connection.execute(
+        select(VideoRecord.__table__).where(VideoRecord.video_id == video_id)
+    ).one_or_none()
+    if video is None:
+        return None
+    row = connection.execute(
+        select(EmbeddingRecord.__table__).where(EmbeddingRecord.video_number == video.number)
+    ).one_or_none()
+    num = 0 if row is None else _count_whole(connection, row)
+    done: Mended = "given up"
+    if row is not None and num:
+        if _holds(row, num, embed_dim):
+            done = "count"
+        elif _restore(connection, row, rows_in_parts(*_ids(row, num))):
+            done = "vectors"
+    if done == "given up":
+        put_failed(transaction, _file_of(video), reason=LOST)
+    elif done == "count" and video.num_segments == num:
+        return None
+    else:
+        own = VideoRecord.number == video.number
+        connection.execute(update(VideoRecord).where(own).values(num_segments=num))
+    return done, video.path
+
+
+def _count_whole(connection: Connection, row: "Row[Any]") -> int:
+    """How many segments a video has; 0 unless ids follow each other and all times can be."""
+    segments = connection.execute(
+        select(SegmentRecord.id, SegmentRecord.start_seconds, SegmentRecord.stop_seconds)
+        .where(SegmentRecord.video_number == row.video_number)
+        .order_by(SegmentRecord.id)
+    ).all()
+    first = row.first_segment_id
+    follow = [segment.id for segment in segments] == list(range(first, first + len(segments)))
+    are_times = all(segment.start_seconds < segment.stop_seconds for segment in segments)
+    return len(segments) if follow and are_times else 0
+
+
+def _ids(row: "Row[Any]", num: int) -> tuple[int, int]:
+    return row.first_segment_id, row.first_segment_id + num - 1
+
+
+def _holds(row: "Row[Any]", num: int, embed_dim: int) -> bool:
+    """Whether an embeddings row has unharmed vectors for so many segments."""
+    try:
+        return len(stored_vectors(row, embed_dim).vectors_SD) == num
+    except LibraryCorruptError:
+        return False
+
+
+def _restore(connection: Connection, row: "Row[Any]", found_SD: NDArray[np.float16] | None) -> bool:
+    """Put the vectors back as a part has them; whether they are those that were written."""
+    vectors = b"" if found_SD is None else found_SD.astype(STORED_DTYPE).tobytes()
+    if not vectors or zlib.crc32(vectors) != row.checksum:
+        return False
+    own = EmbeddingRecord.video_number == row.video_number
+    connection.execute(update(EmbeddingRecord).where(own).values(vectors=vectors))
+    return True
+
+
+def _file_of(video: "Row[Any]") -> FileVersion:
+    return FileVersion(
+        path=video.path,
+        size_bytes=video.size_bytes,
+        mtime_ns=video.mtime_ns,
+        content_hash=video.content_hash,
+    )
