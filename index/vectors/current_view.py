@@ -106,20 +106,17 @@ class CurrentView:
             return view
         with self._refreshing:
             view = self._view
-            if view is None or view.stand == stand:
-                pass
-            elif has_passed(connection, view.stand):
+            if view is not None and view.stand == stand:
+                return view
+            if view is not None and has_passed(connection, view.stand):
                 self._view = self._advanced(view, connection, stand)
-                self.num_made += 1
-                return self._view
-            elif self.num_made != made_before:
+            elif view is not None and self.num_made != made_before:
                 return None  # made meanwhile by another thread, from a newer state
             else:
-                # It was there when the transaction began, and the catalog does not know it.
-                self._drop_view()
-            if self._view is None:
+                # None yet, or one that was there when the transaction began and that the catalog
+                # does not know. Parts of the same name hold the same whatever the history.
                 self._view = self._loaded(connection, stand)
-                self.num_made += 1
+            self.num_made += 1
             return self._view
 
     def _advanced(self, view: View, connection: Connection, stand: Stand) -> View:

@@ -139,6 +139,8 @@ class Part:
 
     def rows_of(self, segment_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of those ids that are here, ascending."""
+        if not len(segment_ids):
+            return np.empty(0, dtype=np.int64)
         _, first_rows_R, first_ids_R = self.runs
         runs = np.searchsorted(first_ids_R, segment_ids, side="right") - 1
         ids, runs = segment_ids[runs >= 0], runs[runs >= 0]
