@@ -34,11 +34,11 @@ from index.vectors.checked_file import sync_folder
 from index.vectors.ivf import build_ivf, write_ivf
 from index.vectors.ivf_tuning import Tuned, tune
 from index.vectors.kinds import WANTED_RECALL, IndexKind, kind_for
+from index.vectors.leftovers import remove_old_snapshots, remove_part, remove_unlisted
 from index.vectors.matrix import HalfMatrix
 from index.vectors.part import ROW_TYPE, rows_from
 from index.vectors.part_files import INDEX_NAME, PARTS_NAME, PartRange, PartWriter
 
-_OLD_SNAPSHOTS_NAME = "snapshots"
 _ROWS_AT_ONCE = 16_384
 _SPARE_BYTES = 1 << 20
 
@@ -97,14 +97,12 @@ def build_part(shelf: Shelf, order: Order) -> bool:
 def remove_leftovers(shelf: Shelf) -> None:
     """Delete what the catalog does not list and nobody writes: of killed runs, and of before."""
     root = shelf.folder / PARTS_NAME
-    shutil.rmtree(shelf.folder / _OLD_SNAPSHOTS_NAME, ignore_errors=True)
+    remove_old_snapshots(shelf.folder)
     if not root.is_dir():
         return
     with shelf.catalog.maintenance_transaction() as connection:
         listed = {facts.name for facts in published_parts(connection)}
-        for entry in sorted(root.iterdir()):
-            if entry.name not in listed and not _is_written(entry):
-                shutil.rmtree(entry, ignore_errors=True)
+        remove_unlisted(root, listed)
 
 
 @contextlib.contextmanager
@@ -122,21 +120,6 @@ def _partial(shelf: Shelf) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         os.close(descriptor)
-
-
-def _is_written(entry: Path) -> bool:
-    """Whether somebody alive is writing a folder."""
-    try:
-        descriptor = os.open(entry, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _write(shelf: Shelf, order: Order, stand: Stand, partial: Path) -> PartFacts | None:
@@ -227,7 +210,7 @@ def _list(
             sync_folder(partial.parent)
         replace_parts(connection, facts, replaced=order.replaced)
     for name in order.replaced:
-        shutil.rmtree(shelf.folder / PARTS_NAME / name, ignore_errors=True)
+        remove_part(shelf.folder / PARTS_NAME, name)
     return True
 
 

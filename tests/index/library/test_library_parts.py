@@ -95,6 +95,43 @@ class TestParts:
         assert part_names(library) == []
         assert not (library.folder / "snapshots").exists()
 
+    def test_what_a_person_keeps_in_a_librarys_folder_stays(self, library: Library) -> None:
+        kept = [
+            library.folder / place
+            for place in ("parts/a.mp4", "parts/holiday/b.mp4", "snapshots/2024/c.jpg")
+        ]
+        for file in kept:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"precious")
+        (library.folder / "snapshots" / "7").mkdir()
+        (library.folder / "snapshots" / "7" / "index.faiss").touch()
+
+        with library.writer() as writer:
+            put(writer, "/a.mp4", [axis(0)])
+            writer.publish()
+            writer.publish()
+
+        assert all(file.is_file() for file in kept)
+        assert not (library.folder / "snapshots" / "7").exists()
+
+    def test_a_catalog_from_elsewhere_names_no_folder_outside_to_be_deleted(
+        self, library: Library
+    ) -> None:
+        outside = library.folder.parent / "outside"
+        (outside / "precious").mkdir(parents=True)
+        with library.writer() as writer:
+            put(writer, "/a.mp4", [axis(0)])
+            writer.publish()
+        with contextlib.closing(sqlite3.connect(library.folder / "catalog.sqlite3")) as catalog:
+            catalog.execute("UPDATE parts SET name = '../../outside'")
+            catalog.commit()
+
+        with library.writer() as writer:
+            assert writer.publish()
+
+        assert (outside / "precious").is_dir()
+        assert library.verify() == []
+
     def test_a_part_that_somebody_writes_is_no_leftover(self, library: Library) -> None:
         partial = library.folder / "parts" / f"{'ab' * 16}.partial"
         partial.mkdir(parents=True)
