@@ -9,7 +9,6 @@ Paths are stored as the file system's bytes (see `tables.PathBytes`).
 """
 
 import contextlib
-import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +23,10 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import DatabaseError
 
 from cpd_model.errors import InputError
+from index.catalog.complaints import told_as_damage, translated
 from index.catalog.file import (
-    BUSY_TIMEOUT_SECONDS,
     Access,
     CatalogConnection,
     CatalogFile,
@@ -39,7 +37,6 @@ from index.catalog.records import LibrarySettings
 from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord
 from index.errors import (
     IndexMismatchError,
-    LibraryBusyError,
     LibraryCorruptError,
     LibraryError,
     LibraryReplacedError,
@@ -188,7 +185,11 @@ class Catalog:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
         self.require_open()
-        with translated(self.path), self.engine.connect() as connection:
+        with (
+            translated(self.path),
+            self.engine.connect() as connection,
+            told_as_damage(connection, self.path),
+        ):
             yield connection
 
     def schema_revision(self) -> str | None:
@@ -325,50 +326,6 @@ def _replaced(path: Path) -> LibraryReplacedError:
 def tombstones_since(connection: Connection) -> int:
     """Tombstones up to this generation are gone: a reader older than it has to load afresh."""
     return connection.execute(select(LibraryRecord.tombstones_since)).scalar_one()
-
-
-@contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the disk say into one sentence that names the library.
-
-    Raises:
-        LibraryError: of whatever SQLAlchemy or the operating system raised inside.
-    """
-    folder = path.parent
-    try:
-        yield
-    except DatabaseError as error:
-        said = str(error.orig)
-        raise _sentence(folder, said) from error
-    except sqlite3.DatabaseError as error:
-        raise _sentence(folder, str(error)) from error
-    except UnicodeDecodeError as error:
-        # Python cannot even read what SQLite says, for it quotes the damaged bytes.
-        raise _sentence(folder, "malformed text") from error
-
-
-def _sentence(folder: Path, said: str) -> LibraryError:
-    if "is full" in said:
-        return LibraryError(
-            f"the disk with the library in {folder} is full: what was written before is safe; "
-            f"make room and run again"
-        )
-    if "is locked" in said:
-        return LibraryBusyError(
-            f"the catalog of the library in {folder} was being written by another program for "
-            f"{BUSY_TIMEOUT_SECONDS} s: end that program, or run again"
-        )
-    if "malformed" in said or "not a database" in said:
-        return LibraryCorruptError(
-            f"the catalog of the library in {folder} is damaged ({said}): "
-            f"restore {CATALOG_NAME} from a backup or index the videos into a new folder"
-        )
-    if "readonly" in said or "unable to open" in said:
-        return LibraryError(
-            f"the catalog of the library in {folder} cannot be opened ({said}): look at who may "
-            f"read and write {CATALOG_NAME} and its folder"
-        )
-    return LibraryError(f"the catalog of the library in {folder} cannot be used: {said}")
 
 
 def _alembic_config(connection: Connection | None = None) -> "Config":

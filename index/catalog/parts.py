@@ -20,6 +20,7 @@ from index.catalog.tables import (
     PartRecord,
     SegmentRecord,
     TombstoneRecord,
+    VideoRecord,
 )
 from index.errors import LibraryCorruptError
 
@@ -136,6 +137,23 @@ def count_segments(connection: Connection, first_id: int, last_id: int) -> int:
     return connection.execute(
         select(func.count()).where(SegmentRecord.id.between(first_id, last_id))
     ).scalar_one()
+
+
+def require_all(connection: Connection, num_live: int) -> None:
+    """Compare how many segments were brought together with how many the videos say they have.
+
+    Damage can make a table or an index of the catalog look empty, and what stands in it would be
+    missed without a word.
+
+    Raises:
+        LibraryCorruptError: they differ.
+    """
+    said = connection.execute(select(func.coalesce(func.sum(VideoRecord.num_segments), 0))).scalar()
+    if said != num_live:
+        raise LibraryCorruptError(
+            f"the catalog's videos say that they have {said} segments and {num_live} were found: "
+            f"run `cpd index verify`"
+        )
 
 
 def replace_parts(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy.orm import aliased
 
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
@@ -38,6 +39,17 @@ _UNCHANGED = select(VideoRecord.video_id).where(
     VideoRecord.mtime_ns == bindparam("mtime_ns"),
     VideoRecord.state == "indexed",
     VideoRecord.stale_since.is_(None),
+)
+
+_BY_PATH, _BY_ID = aliased(VideoRecord), aliased(VideoRecord)
+# Each is looked up once more by its names, which have indexes of their own: of damage to a row
+# SQLite knows nothing.
+_NAMES = select(VideoRecord.number, VideoRecord.video_id, VideoRecord.path).where(
+    VideoRecord.number.in_(bindparam("numbers", expanding=True)),
+    VideoRecord.number
+    == select(_BY_PATH.number).where(_BY_PATH.path == VideoRecord.path).scalar_subquery(),
+    VideoRecord.number
+    == select(_BY_ID.number).where(_BY_ID.video_id == VideoRecord.video_id).scalar_subquery(),
 )
 
 
@@ -239,12 +251,11 @@ def removed_after(connection: Connection, generation: int) -> NDArray[np.int64]:
 
 
 def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, NamedVideo]:
-    """The names of the videos of these numbers that exist, by number."""
-    rows = connection.execute(
-        select(VideoRecord.number, VideoRecord.video_id, VideoRecord.path).where(
-            VideoRecord.number.in_(set(video_numbers))
-        )
-    )
+    """The names of the videos of these numbers that exist, by number.
+
+    One whose path or id is in no index, because damage changed it, is not told.
+    """
+    rows = connection.execute(_NAMES, {"numbers": list(set(video_numbers))})
     return {row.number: NamedVideo(row.video_id, row.path) for row in rows}
 
 

@@ -22,6 +22,7 @@ from index.catalog.parts import (
     newest_segment_id,
     published_parts,
     removed_between,
+    require_all,
     rows_after,
 )
 from index.catalog.reads import removed_after
@@ -157,7 +158,9 @@ class CurrentView:
                 raise
             return self._loaded(connection, stand)
         nothing = np.empty(0, dtype=np.int64)
-        return view.advanced(stand=stand, added=newer, removed_ids=nothing)
+        view = view.advanced(stand=stand, added=newer, removed_ids=nothing)
+        require_all(connection, view.num_live)
+        return view
 
     def _part(
         self, connection: Connection, facts: PartFacts, before: dict[str, Part]
