@@ -140,6 +140,11 @@ def _publish(folder: Path) -> None:
         writer.publish()
 
 
+def _repair(folder: Path) -> None:
+    with Library.open(folder) as library, library.writer() as writer:
+        writer.repair()
+
+
 def _compact(folder: Path) -> None:
     with Library.open(folder) as library, library.writer() as writer:
         writer.compact(whole=True)
@@ -168,6 +173,6 @@ OPERATIONS = {
     ),
     "publish": Operation(prepare=make_full, run=_publish, states=(FULL,)),
     "compact": Operation(prepare=make_full, run=_compact, states=(FULL,)),
-    "repair": Operation(prepare=make_damaged, run=_publish, states=(FULL,)),
+    "repair": Operation(prepare=make_damaged, run=_repair, states=(FULL,)),
     "migrate": Operation(prepare=make_first, run=_migrate, states=({"/a.mp4": 5},)),
 }
