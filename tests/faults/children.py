@@ -78,7 +78,7 @@ def running_children() -> Iterator[Children]:
 
 def serve() -> None:
     """Fork for each job of a line, and answer with their ends."""
-    for module in ("operations", "durable_calls", "damage"):
+    for module in ("operations", "durable_calls", "damage", "together"):
         importlib.import_module(f"tests.faults.{module}")
     for line in sys.stdin:
         jobs = [Job(*job) for job in json.loads(line)]

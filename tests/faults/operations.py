@@ -37,9 +37,9 @@ class Operation:
     """From the first to the last."""
 
 
-def run(name: str, folder: Path) -> None:
+def run(name: str, folder: Path | str) -> None:
     """Take a step in a library's folder."""
-    OPERATIONS[name].run(folder)
+    OPERATIONS[name].run(Path(folder))
 
 
 def put_seed(writer: LibraryWriter, path: str, seed: int) -> str:

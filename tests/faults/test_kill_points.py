@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from index.errors import LibraryNotFoundError
-from index.library.library import Library
-from index.library.verify import verify_library
 from tests.faults.children import Children, End, Job
-from tests.faults.operations import OPERATIONS, State, agree, answer, found, held, run
+from tests.faults.operations import OPERATIONS
+from tests.faults.wholeness import check_finishes, check_whole
 
 Prepare = Callable[[str, Path], Path]
 
@@ -134,43 +132,3 @@ def die(children: Children, folder: Path, operation: str, number: int, *, after:
     arguments = {"operation": operation, "folder": str(folder), "die_at": number, "after": after}
     (end,) = children.run(Job("durable_calls:run_and_die", arguments))
     return end
-
-
-def check_whole(folder: Path, operation: str) -> None:
-    """What a killed step left opens, and is one of the states that were meant to be."""
-    try:
-        library = Library.open(folder)
-    except LibraryNotFoundError:
-        assert operation == "create"
-        return
-    with library:
-        state = held(library)
-        assert state in OPERATIONS[operation].states
-        check_answers(library, state)
-        differences = verify_library(library.folder, library._catalog)
-        # Only what was damaged before may still be, and of that only parts.
-        assert [d for d in differences if d.part is None or operation != "repair"] == []
-
-
-def check_finishes(folder: Path, operation: str) -> None:
-    """The same step ends well now, and a publish leaves nothing behind that nobody needs."""
-    run(operation, folder)
-
-    with Library.open(folder) as library:
-        state = held(library)
-        assert state == OPERATIONS[operation].states[-1]
-        with library.writer() as writer:
-            writer.publish()
-        check_answers(library, state)
-        assert library.verify() == []
-        status = library.status()
-    assert status.warnings == []
-    parts = folder / "parts"
-    assert len(list(parts.iterdir()) if parts.exists() else []) == status.parts
-    assert not (folder / "snapshots").exists()
-
-
-def check_answers(library: Library, state: State) -> None:
-    """Searches find what NumPy finds in the state."""
-    for seed in (0, 5, 20):
-        assert agree(found(library, seed), answer(state, seed)), seed
