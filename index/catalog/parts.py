@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from index.catalog.columns import SegmentColumns
+from index.catalog.connection import Catalog
 from index.catalog.reads import StoredVectors, segments_between, stored_vectors
 from index.catalog.records import PartStatus
 from index.catalog.tables import (
@@ -40,13 +41,28 @@ class PartFacts(NamedTuple):
     damaged: bool
 
 
+class PartGoneError(Exception):
+    """A part was merged away after it was seen in the catalog: look again at what is listed."""
+
+
 _COLUMNS = [getattr(PartRecord, name) for name in PartFacts._fields]
 
 
 def published_parts(connection: Connection) -> list[PartFacts]:
-    """The parts that may be trusted, ascending by segment id."""
+    """All parts, those that are marked damaged among them, ascending by segment id."""
     rows = connection.execute(select(*_COLUMNS).order_by(PartRecord.first_segment_id))
     return [PartFacts(*row) for row in rows]
+
+
+def require_listed(catalog: Catalog, facts: PartFacts) -> None:
+    """Ask in a transaction of its own whether a part is still the one to read.
+
+    Raises:
+        PartGoneError: it is not: others took its place, and its files may be gone.
+    """
+    with catalog.read_transaction() as connection:
+        if facts not in published_parts(connection):
+            raise PartGoneError
 
 
 def describe_parts(connection: Connection) -> list[PartStatus]:

@@ -16,10 +16,11 @@ from sqlalchemy import Connection, Row, func, select, text
 from index.catalog import reads
 from index.catalog.connection import Catalog, has_passed, stand_of
 from index.catalog.parts import (
-    PartFacts,
+    PartGoneError,
     StoredRows,
     published_parts,
     removed_between,
+    require_listed,
     rows_after,
 )
 from index.catalog.records import LibrarySettings
@@ -49,10 +50,6 @@ class Difference(NamedTuple):
     """Of the video whose rows do not agree with each other."""
 
 
-class _PartsChangedError(Exception):
-    """A part was merged away between listing and opening it."""
-
-
 def verify_library(folder: Path, catalog: Catalog) -> list[Difference]:
     """Check everything; one sentence a difference, none when all agree.
 
@@ -62,7 +59,7 @@ def verify_library(folder: Path, catalog: Catalog) -> list[Difference]:
     for _ in range(_TRIES - 1):
         try:
             return _verify(folder, catalog)
-        except _PartsChangedError:
+        except PartGoneError:
             continue
     return _verify(folder, catalog)
 
@@ -101,15 +98,9 @@ def _open_parts(
         try:
             parts.append(open_part(folder, facts, device=SearchDevice("cpu", "to verify it")))
         except LibraryCorruptError as error:
-            _raise_if_gone(catalog, facts)
+            require_listed(catalog, facts)
             broken.append(Difference(str(error), part=facts.name))
     return parts, broken
-
-
-def _raise_if_gone(catalog: Catalog, facts: PartFacts) -> None:
-    with catalog.read_transaction() as connection:
-        if facts not in published_parts(connection):
-            raise _PartsChangedError
 
 
 def _integrity(connection: Connection) -> Iterator[Difference]:

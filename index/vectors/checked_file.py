@@ -1,7 +1,8 @@
 """Files of a part: written with a checksum a page, mapped, and checked where they are read.
 
 Hashing 1.5 GB at every opening would cost a second, so a large file is mapped unread, and each page
-is checked the first time somebody reads a row of it. Small files are checked whole.
+is checked the first time that rows are read from it. FAISS's own walk through a mapped file checks
+nothing: it can miss a damaged row, and what it finds is read again. Small files are checked whole.
 """
 
 import os
@@ -152,6 +153,13 @@ def damaged(name: str) -> LibraryCorruptError:
     return LibraryCorruptError(
         f"the file {name} of the library's vectors is damaged: its checksum is not what was "
         f"written; run `cpd index repair`"
+    )
+
+
+def found_damaged(name: str) -> LibraryCorruptError:
+    """The sentence of a part that the catalog marks as damaged."""
+    return LibraryCorruptError(
+        f"the part {name[:8]} of the library's vectors was found damaged: run `cpd index repair`"
     )
 
 

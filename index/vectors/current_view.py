@@ -17,17 +17,20 @@ from sqlalchemy import Connection
 from index.catalog.connection import Catalog, Stand, has_passed, stand_of, tombstones_since
 from index.catalog.parts import (
     PartFacts,
+    PartGoneError,
     StoredRows,
     mark_damaged,
     newest_segment_id,
     published_parts,
     removed_between,
     require_all,
+    require_listed,
     rows_after,
 )
 from index.catalog.reads import removed_after
 from index.catalog.records import LibrarySettings
 from index.errors import LibraryCorruptError, LibraryError
+from index.vectors.checked_file import found_damaged
 from index.vectors.faiss_device import SearchDevice, choose_search_device, count_faiss_gpus
 from index.vectors.part import Part, part_in_memory
 from index.vectors.part_files import open_part
@@ -50,7 +53,8 @@ class CurrentView:
         self._catalog = catalog
         self._embed_dim = settings.embed_dim
         self._view: View | None = None
-        self._facts: list[PartFacts] = []
+        self._facts: list[PartFacts] | None = None
+        """The parts of the view as they were listed; None where they are to be opened anew."""
         self._distrusted: dict[str, LibraryCorruptError] = {}
         """Parts that turned out damaged, by name."""
         self._unmarked: list[str] = []
@@ -99,7 +103,7 @@ class CurrentView:
             made_before: `num_made` before the transaction began.
 
         Returns:
-            None when another thread has gone beyond it: begin a new transaction and ask again.
+            None when others have gone beyond it: begin a new transaction and ask again.
         """
         stand = stand_of(connection)
         view = self._view
@@ -109,14 +113,18 @@ class CurrentView:
             view = self._view
             if view is not None and view.stand == stand:
                 return view
-            if view is not None and has_passed(connection, view.stand):
-                self._view = self._advanced(view, connection, stand)
-            elif view is not None and self.num_made != made_before:
-                return None  # made meanwhile by another thread, from a newer state
-            else:
-                # None yet, or one that was there when the transaction began and that the catalog
-                # does not know. Parts of the same name hold the same whatever the history.
-                self._view = self._loaded(connection, stand)
+            try:
+                if view is not None and has_passed(connection, view.stand):
+                    self._view = self._advanced(view, connection, stand)
+                elif view is not None and self.num_made != made_before:
+                    return None  # made meanwhile by another thread, from a newer state
+                else:
+                    # None yet, or one that was there when the transaction began and that the
+                    # catalog does not know. Parts of the same name hold the same whatever the
+                    # history.
+                    self._view = self._loaded(connection, stand)
+            except PartGoneError:
+                return None  # merged away by another process since the transaction began
             self.num_made += 1
             return self._view
 
@@ -136,14 +144,15 @@ class CurrentView:
     def _loaded(self, connection: Connection, stand: Stand) -> View:
         """A view from the parts that are listed; those that are open already stay open."""
         before = {} if self._view is None else {p.part.name: p.part for p in self._view.parts}
-        self._facts = published_parts(connection)
-        self.warnings = []
-        parts = [self._part(connection, facts, before) for facts in self._facts]
+        self._facts, self.warnings = None, []
+        listed = published_parts(connection)
+        parts = [self._part(connection, facts, before) for facts in listed]
+        self._facts = listed
         kept = {part.name for part in parts if part is not None}
         for name, part in before.items():
             if name not in kept:
                 part.index.close()  # a GPU may not hold two; the CPU answers meanwhile
-        last_id = self._facts[-1].last_segment_id if self._facts else 0
+        last_id = listed[-1].last_segment_id if listed else 0
         newer = list(_rows_between(connection, last_id, _LAST_ID, self._embed_dim))
         if sum(len(rows.vectors_ND) for rows in newer) >= _MEMORY_PART_ROWS:
             last = newest_segment_id(connection)
@@ -170,19 +179,10 @@ class CurrentView:
         Returns:
             None where nothing of its range is alive.
         """
-        if facts.name in before and facts.name not in self._distrusted:
-            return before[facts.name]
         try:
-            if facts.name in self._distrusted:
-                raise self._distrusted[facts.name]
-            try:
-                return open_part(self._folder, facts, device=self.device)
-            except RuntimeError as error:
-                said = str(error).splitlines()[-1]
-                reason = f"{self.device.name} cannot hold the vectors: {said}"
-                self.device = SearchDevice("cpu", reason)
-                return open_part(self._folder, facts, device=self.device)
+            return self._trusted(facts, before)
         except LibraryCorruptError as error:
+            require_listed(self._catalog, facts)
             self.warnings.append(f"{error}; searching without it")
         rows = list(
             _rows_between(
@@ -194,6 +194,26 @@ class CurrentView:
         return self._in_memory(
             rows, stand_of(connection).generation, facts.first_segment_id, facts.last_segment_id
         )
+
+    def _trusted(self, facts: PartFacts, before: dict[str, Part]) -> Part:
+        """A part that nobody found damaged, opened unless it is.
+
+        Raises:
+            LibraryCorruptError: somebody did, or it shows now.
+        """
+        if facts.name in self._distrusted:
+            raise self._distrusted[facts.name]
+        if facts.damaged:  # FAISS would look through it whole, and not see what is missing
+            raise found_damaged(facts.name)
+        if facts.name in before:
+            return before[facts.name]
+        try:
+            return open_part(self._folder, facts, device=self.device)
+        except RuntimeError as error:
+            said = str(error).splitlines()[-1]
+            reason = f"{self.device.name} cannot hold the vectors: {said}"
+            self.device = SearchDevice("cpu", reason)
+            return open_part(self._folder, facts, device=self.device)
 
     def _in_memory(
         self, rows: list[StoredRows], generation: int, first_id: int, last_id: int

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from index.catalog.connection import CATALOG_NAME
+from index.catalog.connection import CATALOG_NAME, Catalog
+from index.catalog.parts import mark_damaged, published_parts
 from index.library.library import Library
+from index.vectors.current_view import CurrentView
 from tests.index.libraries import (
     MADE_BY,
     SETTINGS,
@@ -233,6 +235,33 @@ class TestParts:
             assert writer.publish()
         assert library.verify() == []
 
+    @pytest.mark.parametrize("is_open", [False, True], ids=["opening", "going on"])
+    def test_a_part_that_somebody_found_damaged_is_done_without_by_all(
+        self, library: Library, is_open: bool
+    ) -> None:
+        """FAISS looks through pages that nobody has checked: a segment could be missed there."""
+        with library.writer() as writer:
+            put(writer, "/first.mp4", unit_rows(9000, seed=0))
+            put(writer, "/apart.mp4", [-axis(0)] * 9000)
+            put(writer, "/a.mp4", [axis(0)])
+            writer.publish()
+        part = the_part(library)
+        with Library.open(library.folder) as reader:
+            if is_open:
+                reader.prepare()
+            with (part / "vectors.faiss").open("rb+") as file:
+                file.seek(-2 * SETTINGS.embed_dim, os.SEEK_END)
+                file.write(bytes(2 * SETTINGS.embed_dim))
+            with Catalog(library.folder / CATALOG_NAME).maintenance_transaction() as connection:
+                mark_damaged(connection, [part.name])
+            with library.writer() as writer:
+                put(writer, "/b.mp4", [axis(1)])
+
+            assert "/a.mp4" in paths(reader, 0)
+            (warning,) = reader.status().warnings
+        assert part.name[:8] in warning
+        assert "cpd index repair" in warning
+
     def test_removed_rows_are_cleared_away_when_they_are_many(self, library: Library) -> None:
         with library.writer() as writer:
             ids = [put(writer, f"/{i}.mp4", unit_rows(10, seed=i)) for i in range(10)]
@@ -289,6 +318,27 @@ class TestParts:
                 put(writer, "/c.mp4", [axis(0)])
                 assert "/c.mp4" in paths(reader, 0)
                 assert reader.status().parts == 1
+
+    def test_a_part_that_is_merged_away_while_it_is_opened_is_no_damage(
+        self, library: Library
+    ) -> None:
+        with library.writer() as writer:
+            put(writer, "/a.mp4", unit_rows(300, seed=0))
+            writer.publish()
+            put(writer, "/b.mp4", [axis(0)])
+            writer.publish()
+        catalog = Catalog(library.folder / CATALOG_NAME)
+        current = CurrentView(library.folder, catalog, SETTINGS, device="cpu")
+
+        with catalog.read_transaction() as connection:
+            assert len(published_parts(connection)) == 2  # seen before they go
+            with library.writer() as writer:
+                writer.compact(whole=True)
+            view = current.at(connection, made_before=current.num_made)
+
+        assert view is None
+        assert [placed.part.name for placed in current.get().parts] == part_names(library)
+        assert current.warnings == []
 
     def test_a_part_that_the_catalog_does_not_list_is_not_believed(
         self, library: Library, tmp_path: Path
