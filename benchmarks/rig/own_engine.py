@@ -52,7 +52,14 @@ class OwnEngine:
 
 
 class OwnExactEngine(OwnEngine):
-    """The same where every row is looked at, as in small libraries."""
+    """Where every row is looked at, as in small libraries."""
 
     name = "cpd, exact"
     index_kind: IndexKind = "exact"
+
+
+class OwnIvfEngine(OwnEngine):
+    """Where rows are looked for, as in large libraries."""
+
+    name = "cpd, ivf"
+    index_kind: IndexKind = "ivf"
