@@ -109,7 +109,8 @@ def rows_after(
     )
     found: list[StoredVectors] = []
     num_rows = 0
-    with connection.execution_options(yield_per=16).execute(query) as rows:
+    # A few at a time: the vectors of a day of video are 33 MB.
+    with connection.execution_options(yield_per=4).execute(query) as rows:
         for row in rows:
             found.append(stored_vectors(row, embed_dim))
             num_rows += len(found[-1].vectors_SD)

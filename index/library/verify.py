@@ -25,7 +25,7 @@ from index.catalog.parts import (
 )
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import EmbeddingRecord, SegmentRecord, VideoRecord
-from index.errors import LibraryCorruptError
+from index.errors import LibraryBusyError, LibraryCorruptError
 from index.vectors.faiss_device import SearchDevice
 from index.vectors.part import Part
 from index.vectors.part_files import open_part
@@ -35,8 +35,8 @@ UNLISTED = "the catalog is at a generation that it does not list: run `cpd index
 
 _ROWS_AT_ONCE = 16_384
 _REPAIR = "run `cpd index repair`"
-_TRIES = 5
-"""Of a verification while another process merges the parts that it is about to read."""
+_TRIES = 100
+"""Of opening the parts while another process merges them; one takes milliseconds."""
 
 
 class Difference(NamedTuple):
@@ -55,13 +55,19 @@ def verify_library(folder: Path, catalog: Catalog) -> list[Difference]:
 
     A folder that the catalog does not list is no difference: a run that was killed between writing
     and listing it left it behind, nobody reads it, and the next publish removes it.
+
+    Raises:
+        LibraryBusyError: its parts were merged each time that they were to be opened.
     """
-    for _ in range(_TRIES - 1):
+    for _ in range(_TRIES):
         try:
             return _verify(folder, catalog)
         except PartGoneError:
             continue
-    return _verify(folder, catalog)
+    raise LibraryBusyError(
+        f"the parts of the library in {folder} are merged faster than they can be opened: "
+        f"verify it when the program that writes to it has ended"
+    )
 
 
 def _verify(folder: Path, catalog: Catalog) -> list[Difference]:
@@ -144,17 +150,28 @@ def _rows(connection: Connection) -> Iterator[Difference]:
 
 def _embeddings(connection: Connection, embed_dim: int) -> Iterator[Difference]:
     """Each indexed video's vectors: there, unharmed, one for each of its segments."""
-    query = (
+    # Counted before the vectors are joined: SQLite would read them again for each segment.
+    counted = (
         select(
-            VideoRecord.video_id,
-            EmbeddingRecord.__table__,
+            SegmentRecord.video_number,
             func.min(SegmentRecord.id).label("first_id"),
             func.max(SegmentRecord.id).label("last_id"),
             func.count().label("num"),
         )
-        .join(SegmentRecord, SegmentRecord.video_number == VideoRecord.number)
-        .outerjoin(EmbeddingRecord, EmbeddingRecord.video_number == VideoRecord.number)
-        .group_by(VideoRecord.number)
+        .group_by(SegmentRecord.video_number)
+        .subquery()
+    )
+    query = (
+        select(
+            VideoRecord.video_id,
+            EmbeddingRecord.__table__,
+            counted.c.first_id,
+            counted.c.last_id,
+            counted.c.num,
+        )
+        .select_from(counted)
+        .join(VideoRecord, VideoRecord.number == counted.c.video_number)
+        .outerjoin(EmbeddingRecord, EmbeddingRecord.video_number == counted.c.video_number)
     )
     # One at a time: the vectors of a day of video are 30 MB.
     for row in connection.execution_options(yield_per=1).execute(query):
@@ -200,6 +217,7 @@ def _part(connection: Connection, part: Part, settings: LibrarySettings) -> Iter
             at_least=_ROWS_AT_ONCE,
         ):
             yield from _rows_of(part, stored, name)
+            part.release()
             num_live -= stored.columns.num_segments
             after = int(stored.columns.ids_N[-1])
     except LibraryCorruptError:

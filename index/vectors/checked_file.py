@@ -5,6 +5,7 @@ is checked the first time that rows are read from it. FAISS's own walk through a
 nothing: it can miss a damaged row, and what it finds is read again. Small files are checked whole.
 """
 
+import mmap
 import os
 import zlib
 from pathlib import Path
@@ -19,6 +20,7 @@ PAGE_BYTES = 1 << 16
 """What one checksum covers: 30 microseconds of CRC-32, and 85 rows of 384 float16."""
 
 _READ_BYTES = 1 << 20
+_KEPT_BYTES = 1 << 25
 
 
 class CheckedWriter:
@@ -87,10 +89,12 @@ class CheckedFile:
                     f"the file {self.name} of the library's vectors has {found} bytes, "
                     f"{num_bytes} were written: run `cpd index repair`"
                 )
-            # As a plain array: each slice of a memmap pays for being one.
-            self.bytes: NDArray[np.uint8] = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+            with path.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise unreadable(path, error) from error
+        # A plain array: each slice of a memmap pays for being one.
+        self.bytes: NDArray[np.uint8] = np.frombuffer(self._mapped, dtype=np.uint8)
         self._pages_P = pages_P
         self._unchecked_P = np.ones(len(pages_P), dtype=bool)
 
@@ -121,7 +125,13 @@ class CheckedFile:
             LibraryCorruptError: a page is not what was written.
         """
         self._unchecked_P[:] = True
-        self.check_stretch(0, len(self.bytes))
+        for start in range(0, len(self.bytes), _KEPT_BYTES):
+            self.check_stretch(start, min(start + _KEPT_BYTES, len(self.bytes)))
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the memory of what was read; the next to read it maps it again."""
+        self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def _check_pages(self, pages: NDArray[np.int64]) -> None:
         waiting = pages[self._unchecked_P[pages]]

@@ -120,6 +120,11 @@ class HalfMatrix:
         if self._file is not None:
             self._file.check_all()
 
+    def release(self) -> None:
+        """Let go of the memory of what was read of the file."""
+        if self._file is not None:
+            self._file.release()
+
     def _codes(self, rows: slice | NDArray[np.int64]) -> NDArray[np.uint8]:
         if self._file is not None:
             row_bytes = self._codes_NB.shape[1]

@@ -197,6 +197,12 @@ class Part:
         if self.rows_file is not None:
             self.rows_file.check_all()
 
+    def release(self) -> None:
+        """Let go of the memory of rows that were read, for whoever reads all of them once."""
+        self.matrix.release()
+        if self.rows_file is not None:
+            self.rows_file.release()
+
     def _bound(self, product: float) -> float:
         """The highest cosine of a row whose inner product is at most `product`."""
         stretch = (

@@ -158,7 +158,7 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
     told = read_facts(own, facts)
     _check_small_files(own, told)
     num_rows, embed_dim, sizes = told["num_rows"], told["embed_dim"], told["bytes"]
-    pages_P = np.fromfile(own / PAGES_NAME, dtype="<u4")
+    pages_P = _read(own / PAGES_NAME, np.dtype("<u4"))
     num_vector_pages = -(-sizes[VECTORS_NAME] // PAGE_BYTES)
     vectors = CheckedFile(
         own / VECTORS_NAME, pages_P[:num_vector_pages], num_bytes=sizes[VECTORS_NAME]
@@ -173,7 +173,7 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
         last_segment_id=facts.last_segment_id,
         matrix=matrix,
         rows_N=rows.bytes.view(ROW_TYPE),
-        runs=Runs.of(np.fromfile(own / RUNS_NAME, dtype=RUN_TYPE)),
+        runs=Runs.of(_read(own / RUNS_NAME, RUN_TYPE)),
         summary=PartSummary(
             sum_D=np.array(told["sum"], dtype=np.float64),
             least_inverse_norm=told["least_inverse_norm"],
@@ -220,6 +220,13 @@ def _index_of(
     if told["kind"] == "ivf" and device.name == "cpu":
         return open_ivf(own / INDEX_NAME, IvfParameters(**told["parameters"]), matrix)
     return open_index(matrix, device)
+
+
+def _read(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        return np.fromfile(path, dtype=dtype)
+    except OSError as error:  # merged away since its checksum was looked at
+        raise unreadable(path, error) from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.index.libraries import (
     MADE_BY,
     axis,
     flip_a_bit,
+    put,
+    unit_rows,
 )
 
 
@@ -114,6 +117,16 @@ class TestVerifying:
 
         with pytest.raises(LibraryCorruptError, match="cpd index verify"):
             full.search(axis(0), fingerprint=MADE_BY)
+
+    def test_the_vectors_of_a_long_video_are_read_once(self, library: Library) -> None:
+        """And not for each of its segments, which took minutes."""
+        with library.writer() as writer:
+            put(writer, "/long.mp4", unit_rows(20_000, seed=1))
+        started = time.process_time()
+
+        assert library.verify() == []
+
+        assert time.process_time() - started < 5
 
     def test_a_damaged_page_of_the_catalog_is_told(self, full: Library) -> None:
         full.close()
