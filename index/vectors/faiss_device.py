@@ -1,10 +1,10 @@
 """Where exact parts are searched: FAISS on the CPU, or a copy of their rows on a GPU.
 
 Rules that FAISS's GPU side imposes (see docs/decisions and the FAISS issues named):
-nothing is removed on the GPU (faiss#584) and no filter goes inside (faiss#3924), so a search with a
-filter is the CPU's; one StandardGpuResources belongs to one thread (faiss#2175), so one
-worker searches and takes all waiting queries at once; k is capped at 2048, beyond which the CPU
-master answers.
+nothing is removed on the GPU (faiss#584) and no filter goes inside (faiss#3924), so a search that
+may not find a few rows, as removed ones, asks for as many more and leaves those out; one
+StandardGpuResources belongs to one thread (faiss#2175), so one worker searches and takes all
+waiting queries at once; k is capped at 2048, beyond which the CPU master answers.
 
 Axes: N rows, Q queries, k found, D dimensions.
 """
@@ -114,7 +114,8 @@ class WorkerIndex:
     """An index that only one thread may touch: it lives in a worker, which batches waiting queries.
 
     Args:
-        master: answers what the index cannot: filters, k > `max_k`, and all after `close`.
+        master: answers what the index cannot: where k and the rows that may not be found are more
+            than `max_k` together, and all after `close`.
         open_index: runs in the worker; what it returns has FAISS's `search(queries_QD, k)`.
 
     Raises:
@@ -139,14 +140,18 @@ class WorkerIndex:
         opened.result()
 
     def search(self, query_D: Vectors, k: int, *, keep_N: NDArray[np.bool_] | None = None) -> Found:
-        job = _Job(query_D, k, Future())
+        num_left_out = 0 if keep_N is None else len(keep_N) - int(np.count_nonzero(keep_N))
+        job = _Job(query_D, k + num_left_out, Future())
         with self._closing:
-            in_worker = keep_N is None and k <= self._max_k and not self._closed
+            in_worker = job.k <= self._max_k and not self._closed
             if in_worker:
                 self._jobs.put(job)
-        if in_worker:
-            return job.answer.result()
-        return self._master.search(query_D, k, keep_N=keep_N)
+        if not in_worker:
+            return self._master.search(query_D, k, keep_N=keep_N)
+        scores_k, rows_k = job.answer.result()
+        if keep_N is not None:
+            scores_k, rows_k = scores_k[keep_N[rows_k]], rows_k[keep_N[rows_k]]
+        return Found(scores_k[:k], rows_k[:k])
 
     def close(self) -> None:
         """Answer what waits and let the index go; later searches go to the master."""

@@ -107,7 +107,25 @@ def test_more_rows_than_the_worker_may_find_come_from_the_master() -> None:
     assert setup.slow.batches == []
 
 
-def test_a_filter_is_the_masters() -> None:
+def test_a_few_rows_that_may_not_be_found_are_left_out_of_more_that_the_worker_finds() -> None:
+    """A single removed video must not bring a GPU's searches to the CPU until it is merged away."""
+    setup = Setup()
+    setup.slow.leave.set()
+    query_D = unit_rows(1, seed=1)[0]
+    keep_N = np.ones(100, dtype=bool)
+    keep_N[setup.master.search(query_D, 60).rows_k[::2]] = False  # 30 of the best 60
+
+    found = [setup.worker.search(query_D, k, keep_N=keep_N) for k in (1, 20)]
+    setup.worker.close()
+
+    assert all(
+        same(f, setup.master.search(query_D, k, keep_N=keep_N))
+        for f, k in zip(found, (1, 20), strict=True)
+    )
+    assert sum(setup.slow.batches) == 2
+
+
+def test_any_other_filter_is_the_masters() -> None:
     """FAISS's GPU side ignores filters without a word (faiss#3924)."""
     setup = Setup()
     keep_N = np.arange(100) == 7
