@@ -108,7 +108,7 @@ def search_view(
     query_D = _unit_query(query_D, len(view.sum_D))
     merger = Merger(view, query_D, background=view.background(query_D)) if merge else None
     kept = None if videos is None else view.rows_of_videos(videos)
-    num_wanted = max(_FIRST_CANDIDATES, 2 * limit)
+    num_wanted = _first_candidates(view, limit, merge=merge)
     while True:
         rows_k, scores_k, floor = view.candidates(query_D, num_wanted, kept=kept)
         if merger:
@@ -127,6 +127,18 @@ def search_view(
     else:
         moments = _windows(view, rows_k[:limit], scores_k[:limit])
     return FoundMoments(moments, complete, len(rows_k))
+
+
+def _first_candidates(view: View, limit: int, *, merge: bool) -> int:
+    """How many windows to fetch first.
+
+    More than is needed cost an exact search nothing, as it looks at all rows anyhow, and a second
+    look costs as much again. An approximate one looks further the more is asked for, and the last
+    windows that it finds are as certain as they will ever be.
+    """
+    if merge or view.is_exact:
+        return max(_FIRST_CANDIDATES, 2 * limit)
+    return limit
 
 
 def _windows(view: View, rows_k: NDArray[np.int64], scores_k: Vectors) -> list[ScoredSegment]:
