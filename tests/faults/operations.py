@@ -20,6 +20,9 @@ from tests.index.libraries import SETTINGS, flip_a_bit, put, unit_rows
 State = dict[str, int]
 """What a library holds: the seed of each path's vectors."""
 
+Window = tuple[str, float, float]
+"""Path, start and score."""
+
 NUM_SEGMENTS = 3
 FULL: State = {"/0.mp4": 0, "/1.mp4": 1, "/3.mp4": 3, "/4.mp4": 4}
 """Of `make_full`; /2.mp4 was removed from the first part, /4.mp4 is in none."""
@@ -56,7 +59,7 @@ def held(library: Library) -> State:
     }
 
 
-def answer(state: Mapping[str, int], query_seed: int) -> list[tuple[str, float, float]]:
+def answer(state: Mapping[str, int], query_seed: int) -> list[Window]:
     """What a search for a seed's vector has to find: path, start and score of all windows."""
     query_D = unit_rows(1, seed=query_seed)[0]
     windows = [
@@ -67,17 +70,23 @@ def answer(state: Mapping[str, int], query_seed: int) -> list[tuple[str, float, 
     return sorted(windows, key=lambda window: -window[2])
 
 
-def found(library: Library, query_seed: int) -> list[tuple[str, float, float]]:
+def found(library: Library, query_seed: int) -> list[Window]:
     """The same from the library."""
     query_D = unit_rows(1, seed=query_seed)[0]
     hits = library.search(query_D, fingerprint=SETTINGS.fingerprint, limit=1000, merge=False)
     return [(str(hit.path), hit.start_seconds, hit.score) for hit in hits]
 
 
-def agree(one: list[tuple[str, float, float]], other: list[tuple[str, float, float]]) -> bool:
-    """Whether two answers are the same windows in the same order, to rounding."""
-    return [w[:2] for w in one] == [w[:2] for w in other] and bool(
-        np.allclose([w[2] for w in one], [w[2] for w in other], atol=1e-5)
+def agree(found: list[Window], expected: list[Window]) -> bool:
+    """Whether what was found is what was expected, to rounding; equal scores in any order."""
+    scores = {window[:2]: window[2] for window in found}
+    right = {window[:2]: window[2] for window in expected}
+    in_order = [window[2] for window in found]
+    return (
+        len(found) == len(expected)
+        and scores.keys() == right.keys()
+        and all(abs(score - right[window]) < 1e-5 for window, score in scores.items())
+        and in_order == sorted(in_order, reverse=True)
     )
 
 

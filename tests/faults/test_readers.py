@@ -8,7 +8,7 @@ import pytest
 
 from index.library.library import Library
 from tests.faults.children import Children, Job
-from tests.faults.operations import OPERATIONS, agree, answer, found
+from tests.faults.operations import OPERATIONS, Window, agree, answer, found
 from tests.faults.together import QUERY_SEED
 
 Prepare = Callable[[str, Path], Path]
@@ -21,7 +21,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self._library = Library.open(folder)
         self._begun, self._told = threading.Event(), threading.Event()
-        self.answers: list[list[tuple[str, float, float]]] = []
+        self.answers: list[list[Window]] = []
         """What was found, one after the other, repetitions left out."""
         self.errors: list[BaseException] = []
         self._thread = threading.Thread(target=self._search)
