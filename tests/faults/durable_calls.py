@@ -8,6 +8,7 @@ import builtins
 import io
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import sys
@@ -106,12 +107,76 @@ class DurableCalls:
         number = len(self.names)
         self.names.append(name)
         if number == self._die_at and not self._after:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._die()
         return number
 
     def _leave(self, number: int) -> None:
         if number == self._die_at and self._after:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._die()
+
+    def _die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class PowerCut(DurableCalls):
+    """Dies as a machine does: bytes and names that were not synced are gone.
+
+    SQLite's own files are left as they are: it syncs them in C, where nobody looks on.
+    """
+
+    def install(self) -> None:
+        self._unsynced: set[str] = set()
+        """Files with bytes that may be lost."""
+        self._unnamed: dict[str, str | None] = {}
+        """Names that may be lost, each with the name that was there before."""
+        self._watch(os, "fsync", lambda descriptor: self._synced(_path_of(descriptor)))
+        self._watch(os, "rename", self._renamed)
+        self._watch(os, "mkdir", lambda path, *_: self._named(os.fspath(path)))
+        self._watch(io, "open", self._written)
+        super().install()
+
+    def _watch(self, place: Any, name: str, note: Callable[..., None]) -> None:
+        inner = getattr(place, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            done = inner(*args, **kwargs)
+            note(*args)
+            return done
+
+        setattr(place, name, watched)
+
+    def _written(self, path: Any, mode: str = "r", *_: Any) -> None:
+        if not isinstance(path, int) and set(mode) & set("wx"):
+            self._unsynced.add(os.fspath(path))
+            self._named(os.fspath(path))
+
+    def _named(self, path: str) -> None:
+        self._unnamed[path] = None
+
+    def _renamed(self, old: Any, new: Any) -> None:
+        self._unnamed.pop(os.fspath(old), None)
+        self._unnamed[os.fspath(new)] = os.fspath(old)
+
+    def _synced(self, path: str) -> None:
+        self._unsynced.discard(path)
+        self._unnamed = {
+            name: before for name, before in self._unnamed.items() if os.path.dirname(name) != path
+        }
+
+    def _die(self) -> None:
+        for path in list(self._unsynced):
+            if path.startswith(self._folder) and os.path.exists(path):
+                os.truncate(path, 0)
+        for name, before in reversed(list(self._unnamed.items())):
+            if not name.startswith(self._folder) or not os.path.exists(name):
+                continue
+            if before is not None:
+                os.rename(name, before)
+            elif os.path.isdir(name):
+                shutil.rmtree(name)
+            else:
+                os.unlink(name)
+        super()._die()
 
 
 def record(*, operation: str, folder: str) -> None:
@@ -122,9 +187,12 @@ def record(*, operation: str, folder: str) -> None:
     sys.stdout.write("\n".join(calls.names))
 
 
-def run_and_die(*, operation: str, folder: str, die_at: int, after: bool) -> None:
+def run_and_die(
+    *, operation: str, folder: str, die_at: int, after: bool, power_cut: bool = False
+) -> None:
     """Run a step and die at one of its durable calls."""
-    DurableCalls(Path(folder), die_at=die_at, after=after).install()
+    kind = PowerCut if power_cut else DurableCalls
+    kind(Path(folder), die_at=die_at, after=after).install()
     operations.run(operation, Path(folder))
 
 

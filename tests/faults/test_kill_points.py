@@ -96,22 +96,55 @@ def test_a_killed_step_leaves_what_was_or_what_was_to_be(
     name: str, children: Children, prepared: Prepare, calls: dict[str, list[str]], tmp_path: Path
 ) -> None:
     point = KILL_POINTS[name]
-    of_that_name = [i for i, call in enumerate(calls[point.operation]) if call == point.call]
     folder = prepared(point.operation, tmp_path / "library")
 
-    end = die(children, folder, point.operation, of_that_name[point.time - 1], after=point.after)
+    end = die(children, folder, point.operation, number_of(point, calls), after=point.after)
 
     assert end.code == KILLED, end.said
     check_whole(folder, point.operation)
     check_finishes(folder, point.operation)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "publish: vectors begun",
+        "publish: folder synced",
+        "publish: folder renamed",
+        "publish: listed",
+        "compact: merged part listed",
+        "compact: an old part deleted",
+    ],
+)
+def test_a_power_cut_takes_nothing_that_the_catalog_lists(
+    name: str, children: Children, prepared: Prepare, calls: dict[str, list[str]], tmp_path: Path
+) -> None:
+    """What was not synced is gone, and nothing of it was needed."""
+    point = KILL_POINTS[name]
+    folder = prepared(point.operation, tmp_path / "library")
+    number = number_of(point, calls)
+
+    end = die(children, folder, point.operation, number, after=point.after, power_cut=True)
+
+    assert end.code == KILLED, end.said
+    check_whole(folder, point.operation)
+    check_finishes(folder, point.operation)
+
+
+def number_of(point: KillPoint, calls: dict[str, list[str]]) -> int:
+    """Where a point stands among all calls of its step."""
+    all_calls = calls[point.operation]
+    return [i for i, call in enumerate(all_calls) if call == point.call][point.time - 1]
+
+
 @pytest.mark.long_faults
+@pytest.mark.parametrize("power_cut", [False, True], ids=["killed", "power cut"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_killed_at_any_call_of_all_it_recovers(
     operation: str,
     after: bool,
+    power_cut: bool,
     children: Children,
     prepared: Prepare,
     calls: dict[str, list[str]],
@@ -120,15 +153,29 @@ def test_killed_at_any_call_of_all_it_recovers(
     for number, call in enumerate(calls[operation]):
         folder = prepared(operation, tmp_path / str(number))
 
-        end = die(children, folder, operation, number, after=after)
+        end = die(children, folder, operation, number, after=after, power_cut=power_cut)
 
         assert end.code == KILLED, (call, end.said)
         check_whole(folder, operation)
         check_finishes(folder, operation)
 
 
-def die(children: Children, folder: Path, operation: str, number: int, *, after: bool) -> End:
+def die(
+    children: Children,
+    folder: Path,
+    operation: str,
+    number: int,
+    *,
+    after: bool,
+    power_cut: bool = False,
+) -> End:
     """Take a step in a child that is killed at one of its durable calls."""
-    arguments = {"operation": operation, "folder": str(folder), "die_at": number, "after": after}
+    arguments = {
+        "operation": operation,
+        "folder": str(folder),
+        "die_at": number,
+        "after": after,
+        "power_cut": power_cut,
+    }
     (end,) = children.run(Job("durable_calls:run_and_die", arguments))
     return end
