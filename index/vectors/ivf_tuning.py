@@ -74,13 +74,15 @@ def tune(index: Any, matrix: HalfMatrix, *, wanted_recall: float = 0.98, seed: i
     queries_QD = np.concatenate(make_queries(matrix, seed=seed))
     true_Qk = nearest_rows(matrix, queries_QD)
     num_lists = num_lists_of(index)
+    most_rescored = min(_MAX_RESCORED, matrix.num_rows)  # FAISS pays for places that stay empty
 
     @functools.cache
     def measured(nprobe: int) -> _Point:
-        found_QR = search_lists(index, queries_QD, _MAX_RESCORED, nprobe=nprobe)
+        found_QR = search_lists(index, queries_QD, most_rescored, nprobe=nprobe)
         kinds = zip(np.split(true_Qk, 2), np.split(found_QR, 2), strict=True)
         return _cheapest(
             [ranks_of(*kind) for kind in kinds],
+            most_rescored,
             wanted_recall + _MARGIN * (1 - wanted_recall),
             nprobe=nprobe,
             scanned=nprobe * matrix.num_rows / num_lists,
@@ -145,10 +147,12 @@ def ranks_of(wanted_Qk: NDArray[np.int64], found_QR: NDArray[np.int64]) -> NDArr
     return np.sort(np.concatenate(ranks))
 
 
-def _cheapest(ranks: list[NDArray[np.int64]], aim: float, *, nprobe: int, scanned: float) -> _Point:
+def _cheapest(
+    ranks: list[NDArray[np.int64]], most: int, aim: float, *, nprobe: int, scanned: float
+) -> _Point:
     """The fewest candidates that reach the aim for all kinds; all of them where none does."""
     last = [int(ranks_k[ceil(aim * len(ranks_k)) - 1]) for ranks_k in ranks]
-    num_rescored = min(_MAX_RESCORED, max(TUNED_K, *(rank + 1 for rank in last)))
+    num_rescored = min(most, max(TUNED_K, *(rank + 1 for rank in last)))
     recall = min(float(np.mean(ranks_k < num_rescored)) for ranks_k in ranks)
     cost = scanned + _RESCORED_COST * num_rescored
     return _Point(nprobe, num_rescored, recall, recall >= aim, cost)

@@ -15,12 +15,12 @@ from tests.index.vectors.clustered import EMBED_DIM, clustered_rows
 SETTINGS = LibrarySettings(
     model="color", fingerprint="c0" * 32, embed_dim=EMBED_DIM, window_seconds=4, hop_seconds=2
 )
-NUM_VIDEOS, NUM_SEGMENTS = 60, 50
+NUM_VIDEOS, NUM_SEGMENTS = 20, 50
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """3,000 segments in one part of kind ivf, and one video that is newer."""
+    """1,000 segments in one part of kind ivf, and one video that is newer."""
     folder = tmp_path_factory.mktemp("approximate") / "library"
     rows_ND = clustered_rows(NUM_VIDEOS * NUM_SEGMENTS).astype(np.float32)
     with Library.create(folder, SETTINGS) as library, library.writer() as writer:
@@ -43,7 +43,7 @@ def the_index(library: Library) -> Path:
 
 
 def queries(number: int) -> np.ndarray:
-    rows_QD = clustered_rows(NUM_VIDEOS * NUM_SEGMENTS)[::37][:number].astype(np.float32)
+    rows_QD = clustered_rows(NUM_VIDEOS * NUM_SEGMENTS)[::12][:number].astype(np.float32)
     noise_QD = np.random.default_rng(1).standard_normal(rows_QD.shape).astype(np.float32)
     return rows_QD + 0.1 * noise_QD
 
