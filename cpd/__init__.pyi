@@ -15,6 +15,7 @@ from .library import AddListener as AddListener
 from .library import AddReport as AddReport
 from .library import FailedVideo as FailedVideo
 from .library import Hit as Hit
+from .library import Hits as Hits
 from .library import LabelledVideo as LabelledVideo
 from .library import Library as Library
 from .library import LibraryStatus as LibraryStatus

@@ -1,6 +1,7 @@
 """The command `cpd`: mounts each package's own commands and turns failures into one sentence."""
 
 import importlib.metadata
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,12 @@ import service.commands
 import training.cli.commands
 from cpd_model.errors import CPDError
 from cpd_model.exit_status import CANNOT_RUN, INTERRUPTED, NOT_ALL_WELL
+
+USAGE = "usage"
+"""The code of what was typed wrongly; those of all other failures stand with their classes."""
+
+UNEXPECTED = "unexpected"
+"""The code of what nobody foresaw."""
 
 app = typer.Typer(
     name="cpd",
@@ -54,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
     # decoders want the same cores that costs much of the speed (docs/decisions/0004).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
+    debug, as_json = "--debug" in words, "--json" in words
     words = [_with_home(word) for word in words if word != "--debug"]
     try:
         code = commands(words, prog_name="cpd", standalone_mode=False)
@@ -62,9 +69,9 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
     except CPDError as error:
         if debug:
             raise
-        _fail(str(error))
+        _fail(str(error), code=error.code, as_json=as_json)
     except typer.TyperException as error:
-        _fail_usage(error)
+        _fail_usage(error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
@@ -76,7 +83,10 @@ def main(arguments: Sequence[str] | None = None, *, commands: typer.Typer = app)
     except Exception as error:
         if debug:
             raise
-        _fail(f"unexpected {type(error).__name__}: {error}; run again with --debug to see where")
+        sentence = (
+            f"unexpected {type(error).__name__}: {error}; run again with --debug to see where"
+        )
+        _fail(sentence, code=UNEXPECTED, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -88,15 +98,18 @@ def _with_home(word: str) -> str:
     return word
 
 
-def _fail_usage(error: typer.TyperException) -> None:
+def _fail_usage(error: typer.TyperException, *, as_json: bool) -> None:
     """Say what was typed wrongly; an empty message means that the help was already printed."""
     if message := error.format_message().strip():
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "cpd"
-        _fail(f"{message.rstrip('.')}; '{command} --help' tells what there is")
+        sentence = f"{message.rstrip('.')}; '{command} --help' tells what there is"
+        _fail(sentence, code=USAGE, as_json=as_json)
     sys.exit(CANNOT_RUN)
 
 
-def _fail(sentence: str) -> None:
+def _fail(sentence: str, *, code: str, as_json: bool) -> None:
     typer.echo(f"error: {sentence}", err=True)
+    if as_json:
+        typer.echo(json.dumps({"error": {"code": code, "message": sentence}}, indent=2))
     sys.exit(CANNOT_RUN)

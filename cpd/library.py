@@ -32,7 +32,7 @@ from index.library.add import add_videos
 from index.library.add_report import AddFailure, AddReport
 from index.library.library import Library as CatalogLibrary
 from index.library.opening import GrowingLibrary, open_for_adding
-from index.search.moments import Hit
+from index.search.moments import Hit, Hits
 from index.search.query import words_of
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "AddReport",
     "FailedVideo",
     "Hit",
+    "Hits",
     "LabelledVideo",
     "Library",
     "LibraryStatus",
@@ -123,12 +124,12 @@ class Library:
             return self._encoder
 
     @overload
-    def search(self, query: str, *, limit: int = 10, merge: bool = True) -> list[Hit]: ...
+    def search(self, query: str, *, limit: int = 10, merge: bool = True) -> Hits: ...
 
     @overload
     def search(
         self, query: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
-    ) -> list[Hit]: ...
+    ) -> Hits: ...
 
     def search(
         self,
@@ -137,8 +138,10 @@ class Library:
         fingerprint: str | None = None,
         limit: int = 10,
         merge: bool = True,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The best moments for a text or a vector, best first.
+
+        The list has `exact`, `recall` and `complete`: a large library is searched approximately.
 
         Args:
             query: what is to be seen, in one's own words, or a vector (D,) of this library's model.

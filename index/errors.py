@@ -26,6 +26,8 @@ from cpd_model.errors import CPDError, InputError
 class VideoError(InputError):
     """A video file cannot be decoded."""
 
+    code = "video"
+
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"cannot read {Path(path).name}: {reason}")
         self.path = Path(path)
@@ -39,33 +41,49 @@ class VideoError(InputError):
 class NotAVideoError(VideoError):
     """The file holds no video at all: a text, an archive, sound alone."""
 
+    code = "not-a-video"
+
 
 class NoFrameError(VideoError):
     """The file is a video, and decoding all of it brought no frame."""
+
+    code = "no-frame"
 
 
 class VideoTimeoutError(VideoError):
     """The decoder did not finish in time and was killed."""
 
+    code = "video-timeout"
+
 
 class VideoCrashError(VideoError):
     """The decoder process died on this file."""
+
+    code = "video-crash"
 
 
 class VideoMemoryError(VideoError):
     """The decoder wanted more memory than it may have."""
 
+    code = "video-memory"
+
 
 class UnknownVideoError(InputError):
     """The library has no video of that id."""
+
+    code = "unknown-video"
 
 
 class LibraryError(CPDError):
     """A library cannot be opened, written or searched."""
 
+    code = "library"
+
 
 class LibraryNotFoundError(LibraryError):
     """There is no library in that folder."""
+
+    code = "library-not-found"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +107,8 @@ class Holder:
 class LibraryBusyError(LibraryError):
     """Another process is writing to the library."""
 
+    code = "library-busy"
+
     def __init__(self, message: str, *, holder: Holder | None = None) -> None:
         super().__init__(message)
         self.holder = holder
@@ -97,10 +117,16 @@ class LibraryBusyError(LibraryError):
 class LibraryReplacedError(LibraryError):
     """Another library, or an older state of this one, took its place while it was written to."""
 
+    code = "library-replaced"
+
 
 class IndexMismatchError(LibraryError):
     """The library was built by another model, window or hop than asked for."""
 
+    code = "index-mismatch"
+
 
 class LibraryCorruptError(LibraryError):
     """Catalog and vectors disagree; `cpd index verify` tells where."""
+
+    code = "library-corrupt"

@@ -12,7 +12,6 @@ CPDError                         (cpd_model.errors, index.errors for the rest of
 Answers are RFC 9457 problem documents: type, title, status, detail, instance.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,11 +29,15 @@ PROBLEM_JSON = "application/problem+json"
 class OverloadedError(CPDError):
     """Too much waits already; the same request may succeed a little later."""
 
+    code = "overloaded"
+
     retry_after_seconds = 1
 
 
 class NotReadyError(CPDError):
     """The model has not answered yet, or cannot."""
+
+    code = "not-ready"
 
     retry_after_seconds = 2
 
@@ -42,17 +45,25 @@ class NotReadyError(CPDError):
 class MediaGoneError(InputError):
     """The file of a video in the catalog is no longer where it was."""
 
+    code = "media-gone"
+
 
 class UploadTooLargeError(InputError):
     """An upload has more bytes or lasts longer than allowed."""
+
+    code = "upload-too-large"
 
 
 class UnsupportedUploadError(InputError):
     """The body of a request has a type that is not understood."""
 
+    code = "unsupported-upload"
+
 
 class ForeignRequestError(InputError):
     """A request addressed to another host, or one that another web site made a browser send."""
+
+    code = "foreign-request"
 
 
 STATUS: dict[type[Exception], int] = {
@@ -130,7 +141,7 @@ def problem_of(error: Exception, *, instance: str) -> JSONResponse:
         return _problem(status, "internal-error", "The service failed; its log says why.", instance)
     wait_seconds = getattr(error, "retry_after_seconds", None)
     headers = {} if wait_seconds is None else {"Retry-After": str(wait_seconds)}
-    return _problem(status, _kind_of_class(type(error)), str(error), instance, headers=headers)
+    return _problem(status, error.code, str(error), instance, headers=headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -161,11 +172,6 @@ def _problem(
         **(extra or {}),
     }
     return JSONResponse(body, status_code=status, headers=headers, media_type=PROBLEM_JSON)
-
-
-def _kind_of_class(kind: type[Exception]) -> str:
-    words = re.findall(r"[A-Z][a-z]+|[A-Z]+(?![a-z])", kind.__name__.removesuffix("Error"))
-    return "-".join(words).lower()
 
 
 def _kind_of_status(status: int) -> str:

@@ -180,7 +180,16 @@ def search(
         hits = opened.search(query_D, fingerprint=encoder.fingerprint, limit=limit, merge=merge)
     if as_json:
         found = [hit.as_json() for hit in hits]
-        print_json({"query": query, "model": encoder.name, "hits": found})
+        print_json(
+            {
+                "query": query,
+                "model": encoder.name,
+                "exact": hits.exact,
+                "recall": hits.recall,
+                "complete": hits.complete,
+                "hits": found,
+            }
+        )
     else:
         print_hits(hits)
 

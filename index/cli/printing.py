@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from index.library.add_report import AddReport
     from index.library.compact import CompactReport
     from index.library.repair import RepairReport
-    from index.search.moments import Hit
+    from index.search.moments import Hits
 
 _UNBOUNDED = 10_000
 """Columns where stdout is no terminal: a path in a pipe must not be cut or folded."""
@@ -41,7 +41,7 @@ def short_path(path: str | Path) -> str:
     return printable(text.removeprefix(below))
 
 
-def print_hits(hits: "Sequence[Hit]") -> None:
+def print_hits(hits: "Hits") -> None:
     """A table of moments, best first."""
     if not hits:
         _show("no moments found: the library holds no video yet")
@@ -51,6 +51,9 @@ def print_hits(hits: "Sequence[Hit]") -> None:
         for hit in hits
     ]
     _show_table(("video", "moment", "score"), rows)
+    if not hits.exact:
+        known = "" if hits.recall is None else f": it finds {hits.recall:.1%} of the best segments"
+        _show(f"approximate search{known}")
 
 
 def print_report(report: "AddReport") -> None:
@@ -61,7 +64,7 @@ def print_report(report: "AddReport") -> None:
         f"{report.segments} segments in {report.seconds:.1f} s"
     )
     if report.failures:
-        rows = [(short_path(path), printable(reason)) for path, reason in report.failures]
+        rows = [(short_path(f.path), printable(f.reason)) for f in report.failures]
         _show_table(("failed", "reason"), rows)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from cpd_model.encoder import Vectors
+from index.errors import VideoError
 from index.file_version import FileVersion
 from index.segments import Segment
 from index.video.facts import VideoFacts
@@ -17,6 +18,9 @@ CHANGED = "it is still being written, for it changed while it was read; run agai
 """The reason of a file that grew, or was replaced, under the reader."""
 
 GONE = "it was moved or removed while it was read"
+
+CHANGED_CODE, GONE_CODE, UNREADABLE_CODE = "changed", "gone", "unreadable"
+"""What programs know a file's failure by where no error class stands behind it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +66,8 @@ class FailedEmbedding(NamedTuple):
     """False when the content is no video at all, so that there was nothing to embed."""
     is_final: bool
     """Whether the bytes themselves hold nothing to embed; False where another try may end well."""
+    code: str = VideoError.code
+    """What programs know the failure by."""
 
 
 Outcome: TypeAlias = EmbeddedVideo | KnownVideo | FailedEmbedding

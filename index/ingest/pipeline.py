@@ -21,7 +21,10 @@ from index.file_version import FileVersion
 from index.ingest.encode_queue import Encoded, EncodeQueue
 from index.ingest.outcomes import (
     CHANGED,
+    CHANGED_CODE,
     GONE,
+    GONE_CODE,
+    UNREADABLE_CODE,
     EmbeddedVideo,
     FailedEmbedding,
     KnownVideo,
@@ -210,7 +213,11 @@ class Pipeline:
             video = _Video(FileVersion.of(path))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self._ready.append(FailedEmbedding(path, reason, None, is_video=True, is_final=False))
+            self._ready.append(
+                FailedEmbedding(
+                    path, reason, None, is_video=True, is_final=False, code=UNREADABLE_CODE
+                )
+            )
             return True
         self._open[video] = None
         future = self._decoder.hash_and_probe(path, gap_seconds=self._windows.window_seconds)
@@ -343,12 +350,13 @@ class Pipeline:
 def _failure(file: FileVersion, reason: str, error: VideoError | None) -> FailedEmbedding:
     """What a failure means: of a file that changed under the reader, nothing about its content."""
     if not os.path.lexists(file.path):
-        return FailedEmbedding(file.path, GONE, None, is_video=True, is_final=False)
+        return FailedEmbedding(file.path, GONE, None, is_video=True, is_final=False, code=GONE_CODE)
     is_video = error is None or _should_be_video(error)
     if not file.is_current():
-        return FailedEmbedding(file.path, CHANGED, file, is_video, is_final=False)
+        return FailedEmbedding(file.path, CHANGED, file, is_video, False, CHANGED_CODE)
     is_final = isinstance(error, NotAVideoError | NoFrameError)
-    return FailedEmbedding(file.path, reason, file, is_video, is_final)
+    code = VideoError.code if error is None else error.code
+    return FailedEmbedding(file.path, reason, file, is_video, is_final, code)
 
 
 def _should_be_video(error: VideoError) -> bool:

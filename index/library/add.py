@@ -26,6 +26,7 @@ from index.ingest.embed import embed_videos
 from index.ingest.events import AddListener, SilentListener
 from index.ingest.files import FoundFiles, find_videos, why_unreadable
 from index.ingest.outcomes import (
+    UNREADABLE_CODE,
     EmbeddedVideo,
     FailedEmbedding,
     HashedVideo,
@@ -214,14 +215,15 @@ class _Adding:
             return
         if failed.file is not None:
             self._writer.put_failure(failed.file, reason=failed.reason)
-        self._tally.failed(failed.path, failed.reason)
+        self._tally.failed(failed.path, failed.reason, failed.code)
 
     def _keep_as_stale(self, failed: FailedEmbedding, stored: "KnownFile", reason: str) -> None:
         # A file that is gone is not stale: its disk may just be away, and it may have moved.
         if failed.file is not None and reason != stored.stale_reason:
             with contextlib.suppress(UnknownVideoError):  # somebody removed it meanwhile
                 self._writer.mark_stale(stored.video_id, reason=reason)
-        self._tally.failed(failed.path, reason + STILL_SEARCHABLE)
+        code = failed.code if reason == failed.reason else UNREADABLE_CODE
+        self._tally.failed(failed.path, reason + STILL_SEARCHABLE, code)
 
     def _settle(self, files: Sequence[HashedVideo]) -> list[HashedVideo]:
         """Move, touch and copy what the library has of these bytes; returns what it has not."""

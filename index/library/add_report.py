@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from index.ingest.events import AddListener, FileEnd
 from index.ingest.files import FoundFiles
+from index.ingest.outcomes import UNREADABLE_CODE
 
 
 class AddFailure(NamedTuple):
@@ -14,6 +15,8 @@ class AddFailure(NamedTuple):
 
     path: Path
     reason: str
+    code: str
+    """What programs know it by: that of an error class, or `changed`, `gone`, `unreadable`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +47,7 @@ class AddReport:
     failures: list[AddFailure]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`: the fields by name, each failure with `path` and `reason`."""
+        """For `--json`: the fields by name, each failure with `path`, `reason` and `code`."""
         return {
             "added": self.added,
             "updated": self.updated,
@@ -53,7 +56,9 @@ class AddReport:
             "ignored": self.ignored,
             "segments": self.segments,
             "seconds": round(self.seconds, 3),
-            "failures": [{"path": str(path), "reason": reason} for path, reason in self.failures],
+            "failures": [
+                {**failure._asdict(), "path": str(failure.path)} for failure in self.failures
+            ],
         }
 
 
@@ -90,15 +95,15 @@ class Tally:
             self.num_found = count
         for unreadable in found.unreadable[self.num_unreadable :]:
             self.num_unreadable += 1
-            self.failed(*unreadable)
+            self.failed(*unreadable, UNREADABLE_CODE)
         self.num_passed_over = found.num_ignored
 
     def ended(self, how: FileEnd) -> None:
         self.ends[how] = self.ends.get(how, 0) + 1
         self.listener.file_ended(how)
 
-    def failed(self, path: Path, reason: str) -> None:
-        self.failures.append(AddFailure(path, reason))
+    def failed(self, path: Path, reason: str, code: str) -> None:
+        self.failures.append(AddFailure(path, reason, code))
         self.ended("failed")
 
     def report(self) -> AddReport:

@@ -40,7 +40,7 @@ from index.library.lock import lease
 from index.library.searching import search_library
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
-from index.search.moments import Hit
+from index.search.moments import Hits
 from index.vectors.current_view import CurrentView
 
 _MIGRATION_WAIT_SECONDS = 30
@@ -157,8 +157,11 @@ class Library:
 
     def search(
         self, query_D: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
-    ) -> list[Hit]:
+    ) -> Hits:
         """The best moments for a query, best first; see index.search.merging for the rule.
+
+        The list says of itself whether the search was `exact`, with which `recall` if it was not,
+        and whether it is `complete`.
 
         Args:
             query_D: any length but zero; scores are cosines.

@@ -12,8 +12,9 @@ from index.catalog import reads
 from index.catalog.connection import Catalog, has_passed
 from index.catalog.records import NamedVideo
 from index.errors import LibraryCorruptError
-from index.search.moments import Hit, ScoredSegment, search_view
+from index.search.moments import FoundMoments, Hit, Hits, ScoredSegment, search_view
 from index.vectors.current_view import CurrentView
+from index.vectors.view import View
 
 _FREE_LOOKS = 3
 """So often a search starts anew when a video that it found was removed meanwhile."""
@@ -21,7 +22,7 @@ _FREE_LOOKS = 3
 
 def search_library(
     catalog: Catalog, current_view: CurrentView, query_D: Vectors, *, limit: int, merge: bool
-) -> list[Hit]:
+) -> Hits:
     """The best moments for a query, all of them of videos that are there; see Library.search."""
     for _ in range(_FREE_LOOKS):
         view = current_view.get()
@@ -35,13 +36,13 @@ def search_library(
             # A number means the same video only in the same history.
             hits = _named(connection, found.moments) if has_passed(connection, view.stand) else None
         if hits is not None:
-            return hits
+            return _told(hits, view, found)
     return _search_one_moment(catalog, current_view, query_D, limit=limit, merge=merge)
 
 
 def _search_one_moment(
     catalog: Catalog, current_view: CurrentView, query_D: Vectors, *, limit: int, merge: bool
-) -> list[Hit]:
+) -> Hits:
     """All three steps in one transaction, from which nothing can be removed meanwhile.
 
     Raises:
@@ -60,7 +61,11 @@ def _search_one_moment(
                 f"the catalog of the library in {catalog.path.parent} has segments of a video that "
                 f"it does not know: run `cpd index verify`"
             )
-        return hits
+        return _told(hits, view, found)
+
+
+def _told(hits: list[Hit], view: View, found: FoundMoments) -> Hits:
+    return Hits(hits, exact=view.is_exact, recall=view.recall, complete=found.complete)
 
 
 def _named(connection: Connection, found: list[ScoredSegment]) -> list[Hit] | None:

@@ -58,6 +58,22 @@ class Hit(SegmentRow):
         }
 
 
+class Hits(list[Hit]):
+    """The hits of one search, best first, and how far they are to be trusted."""
+
+    def __init__(
+        self, hits: Iterable[Hit], *, exact: bool, recall: float | None, complete: bool
+    ) -> None:
+        super().__init__(hits)
+        self.exact = exact
+        """Whether every segment was looked at."""
+        self.recall = recall
+        """Of the ten best segments the share that such a search finds, as it was measured when the
+        index was built; None where it is exact."""
+        self.complete = complete
+        """False where a search looks no further although better hits than the last may be left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredSegment(SegmentRow):
     """A segment with its score, or the moment that grew from it."""

@@ -1,5 +1,6 @@
 """The command `cpd` itself: exit statuses, one sentence for a failure, quiet ends."""
 
+import json
 import re
 import subprocess
 import sys
@@ -41,6 +42,27 @@ def test_a_slip_of_the_pen_is_one_sentence_that_names_the_help(
     assert said.err.startswith("error: ")
     assert len(said.err.splitlines()) == 1
     assert "--help" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["index", "status", "--library", "{none}"], "library-not-found"),
+        (["search", " ", "--library", "{none}"], "input"),
+        (["index", "status", "--no-such-option"], "usage"),
+    ],
+)
+def test_a_program_reads_a_failure_as_json(
+    words: list[str], code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(*(word.format(none=tmp_path / "none") for word in words), "--json")
+
+    said = capsys.readouterr()
+    error = json.loads(said.out)["error"]
+    assert status == 2
+    assert list(error) == ["code", "message"]
+    assert error["code"] == code
+    assert said.err == f"error: {error['message']}\n"
 
 
 def test_a_library_that_is_not_there_is_one_sentence(

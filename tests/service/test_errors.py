@@ -54,6 +54,10 @@ async def test_each_error_has_its_status(
     }
 
 
+def test_a_program_knows_a_failure_by_the_same_word_here_and_on_the_command_line() -> None:
+    assert [error.code for error, _, _ in ERRORS] == [kind for *_, kind in ERRORS]
+
+
 async def test_an_overloaded_service_says_when_to_come_back(client_for: ClientFor) -> None:
     async with client_for(FakeEngine({"dog": OverloadedError("later")})) as client:
         response = await client.post("/v1/search", json={"query": "dog"})

@@ -35,6 +35,7 @@ def test_add_lists_what_failed_and_exits_with_1(
     assert (report["added"], report["failed"], report["ignored"]) == (2, 1, 1)
     assert report["failures"][0]["path"] == str(videos / "broken.mp4")
     assert report["failures"][0]["reason"]
+    assert report["failures"][0]["code"] == "not-a-video"
     assert "0 added, 0 updated, 2 unchanged, 1 failed, 1 ignored" in second.out
     assert f"{videos / 'broken.mp4'}" in second.out
 
@@ -111,7 +112,8 @@ def test_search_gives_the_promised_json(call: Call, lib: Path, bundle: Path) -> 
 
     content = json.loads(ended.out)
     assert ended.code == 0
-    assert list(content) == ["query", "model", "hits"]
+    assert list(content) == ["query", "model", "exact", "recall", "complete", "hits"]
+    assert (content["exact"], content["recall"], content["complete"]) == (True, None, True)
     assert content["query"] == "a red scene"
     assert content["model"] == str(bundle)
     assert 1 <= len(content["hits"]) <= 2

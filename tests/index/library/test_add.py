@@ -162,7 +162,7 @@ def test_a_failure_is_recorded_and_tried_again(library: Library, folder: Path) -
     again = add(library, folder)
 
     assert counts(bad) == (2, 0, 0, 1, 1)
-    assert bad.failures == [(folder / "b.mp4", "it is damaged")]
+    assert bad.failures == [(folder / "b.mp4", "it is damaged", "video")]
     assert counts(again) == (1, 0, 2, 0, 1)
     assert library.failures() == []
 

@@ -73,7 +73,7 @@ def test_a_passing_failure_leaves_what_was_indexed(
     report = add_refused(indexed, folder, passing)
 
     assert counts(report) == (0, 0, 2, 1, 1)
-    assert report.failures == [(folder / "b.mp4", REFUSAL + STILL_SEARCHABLE)]
+    assert report.failures == [(folder / "b.mp4", REFUSAL + STILL_SEARCHABLE, passing.code)]
     assert len(search(indexed, "red")) == 3 * SEGMENTS
     (stale,) = indexed.stale_videos()
     assert (stale.path, stale.stale_reason) == (folder / "b.mp4", REFUSAL)
@@ -92,7 +92,7 @@ def test_bytes_that_were_read_and_are_no_video_take_its_place(
     report = add_refused(indexed, folder, final)
 
     assert counts(report) == (0, 0, 2, 1, 1)
-    assert report.failures == [(folder / "b.mp4", REFUSAL)]
+    assert report.failures == [(folder / "b.mp4", REFUSAL, final.code)]
     assert names_found(indexed) == {"a.mp4", "c.mp4"}
     assert indexed.stale_videos() == []
     assert [failure.path.name for failure in indexed.failures()] == ["b.mp4"]
@@ -176,7 +176,10 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_later(
     report = add(indexed, folder, decoder=growing)
 
     assert counts(report) == (0, 0, 2, 2, 1)
-    assert report.failures == [(folder / "b.mp4", CHANGED + STILL_SEARCHABLE), (new, CHANGED)]
+    assert report.failures == [
+        (folder / "b.mp4", CHANGED + STILL_SEARCHABLE, "changed"),
+        (new, CHANGED, "changed"),
+    ]
     assert names_found(indexed) == {"a.mp4", "b.mp4", "c.mp4"}
     assert counts(add(indexed, folder)) == (1, 1, 2, 0, 1)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from index.catalog.records import LibrarySettings
+from index.cli.printing import print_hits
 from index.library.library import Library
 from tests.index.libraries import flip_a_bit, put
 from tests.index.vectors.clustered import EMBED_DIM, clustered_rows
@@ -59,6 +60,24 @@ def test_the_status_tells_that_search_is_approximate_and_how_good(library: Libra
     assert not status.exact
     assert status.recall is not None
     assert status.recall >= 0.98
+
+
+def test_each_search_tells_that_it_is_approximate_and_how_good(
+    library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hits = library.search(queries(1)[0], fingerprint=SETTINGS.fingerprint, limit=3)
+
+    assert (hits.exact, hits.recall, hits.complete) == (False, library.status().recall, True)
+    print_hits(hits)
+    assert f"approximate search: it finds {hits.recall:.1%} of the best" in capsys.readouterr().out
+
+    with Library.open(shutil.copytree(library.folder, tmp_path / "exact")) as copy:
+        with copy.writer() as writer:
+            writer.compact(index_kind="exact", whole=True)
+        exact = copy.search(queries(1)[0], fingerprint=SETTINGS.fingerprint, limit=3)
+    assert (exact.exact, exact.recall, exact.complete) == (True, None, True)
+    print_hits(exact)
+    assert "approximate" not in capsys.readouterr().out
 
 
 def test_it_finds_what_exact_search_finds_and_scores_it_alike(
