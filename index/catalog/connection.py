@@ -57,7 +57,6 @@ class LibraryFacts(NamedTuple):
 
     settings: LibrarySettings
     stand: "Stand"
-    tombstones_since: int
 
 
 class Stand(NamedTuple):
@@ -264,12 +263,7 @@ class Catalog:
                 "its catalog is damaged, take it from a backup or index the files anew"
             ) from error
         stand = Stand(row.library_id, row.generation, row.epoch)
-        return LibraryFacts(settings, stand, row.tombstones_since)
-
-
-def generation_of(connection: Connection) -> int:
-    """The catalog's generation as this transaction sees it."""
-    return connection.execute(select(LibraryRecord.generation)).scalar_one()
+        return LibraryFacts(settings, stand)
 
 
 def stand_of(connection: Connection) -> Stand:

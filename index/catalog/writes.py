@@ -136,16 +136,6 @@ def move_all(transaction: WriteTransaction, files: Mapping[str, FileVersion]) ->
     return set(numbers)
 
 
-def touch(transaction: WriteTransaction, video_id: str, *, mtime_ns: int) -> None:
-    """Note a new modification time of unchanged bytes.
-
-    Raises:
-        UnknownVideoError: there is no such video.
-    """
-    number = _number_of(transaction.connection, video_id)
-    _update_video(transaction, number, mtime_ns=mtime_ns, **_NOT_STALE)
-
-
 def mark_stale(transaction: WriteTransaction, video_id: str, *, reason: str) -> None:
     """Note why the newest bytes of an indexed file cannot be read, and when that was first seen.
 

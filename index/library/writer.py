@@ -35,7 +35,6 @@ from index.catalog.writes import (
     put_failed,
     put_indexed,
     remove,
-    touch,
 )
 from index.errors import UnknownVideoError
 from index.file_version import FileVersion
@@ -162,7 +161,7 @@ class LibraryWriter:
     def mark_stale(self, video_id: str, *, reason: str) -> None:
         """Note why the newest bytes of an indexed file cannot be read; what was indexed stays.
 
-        Putting, touching or moving the video ends that.
+        Putting the video again, or giving it a file of its bytes, ends that.
 
         Raises:
             UnknownVideoError: there is no such video.
@@ -201,15 +200,6 @@ class LibraryWriter:
             raise ValueError("each of the videos must be given a path of its own")
         with self._transaction() as transaction:
             return move_all(transaction, resolved)
-
-    def touch_video(self, video_id: str, *, mtime_ns: int) -> None:
-        """Note that the same bytes have a new modification time.
-
-        Raises:
-            UnknownVideoError: there is no such video.
-        """
-        with self._transaction() as transaction:
-            touch(transaction, video_id, mtime_ns=mtime_ns)
 
     def remove_video(self, video_id: str) -> None:
         """Forget a video, or a failure; the file itself is not touched.

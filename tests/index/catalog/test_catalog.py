@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
 import index
-from index.catalog.connection import CATALOG_NAME, Catalog, generation_of, has_passed, stand_of
+from index.catalog.connection import CATALOG_NAME, Catalog, has_passed, stand_of
 from index.catalog.reads import count_all, fold_path
 from index.catalog.records import LibrarySettings, VideoRow
 from index.catalog.tables import SCHEMA_REVISION, CatalogTable, VideoRecord
@@ -57,7 +57,7 @@ def test_migrating_twice_changes_nothing(catalog: Catalog) -> None:
     with catalog.read_transaction() as connection:
         facts = catalog.read_library(connection)
     assert facts is not None
-    assert (facts.settings, facts.stand.generation, facts.tombstones_since) == (SETTINGS, 0, 0)
+    assert (facts.settings, facts.stand.generation) == (SETTINGS, 0)
 
 
 def test_an_empty_file_is_not_current_and_migrates(tmp_path: Path) -> None:
@@ -120,16 +120,16 @@ def test_a_write_that_fails_leaves_the_catalog_as_it_was(catalog: Catalog) -> No
         raise RuntimeError("power")
 
     with catalog.read_transaction() as connection:
-        assert generation_of(connection) == 0
+        assert stand_of(connection).generation == 0
         assert count_all(connection).failed == 0
 
 
 def test_a_reader_sees_one_moment_however_long_it_reads(catalog: Catalog) -> None:
     with catalog.read_transaction() as connection:
-        before = generation_of(connection)
+        before = stand_of(connection).generation
         with catalog.write_transaction() as transaction:
             put_failed(transaction, FILE, reason="no frames")
-        after = generation_of(connection)
+        after = stand_of(connection).generation
 
     assert before == after == 0
 
@@ -149,7 +149,7 @@ def test_a_program_that_blocks_the_catalog_is_one_sentence(catalog: Catalog) -> 
         with catalog.write_transaction():
             pass
     with catalog.read_transaction() as connection:
-        assert generation_of(connection) == 0
+        assert stand_of(connection).generation == 0
 
     shell.close()
 

@@ -114,7 +114,7 @@ class TestChanging:
             assert writer.find_unchanged(a_mp4(1001, 5)) is None
             assert writer.find_unchanged(a_mp4(1000, 6)) is None
             assert writer.find_unchanged(file_version("/f.mp4", size_bytes=1, mtime_ns=5)) is None
-            writer.touch_video(video_id, mtime_ns=6)
+            writer.move_video(video_id, a_mp4(1000, 6))
             assert writer.find_unchanged(a_mp4(1000, 6)) == video_id
 
     def test_copies_are_found_by_their_hash(self, library: Library) -> None:
