@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from cpd_model.encoder import Vectors
 from index.errors import LibraryCorruptError
 from index.vectors.kinds import Found
+from index.vectors.mapped_index import map_index
 from index.vectors.matrix import HalfMatrix
 from index.vectors.search_parameters import Parameters, search_parameters
 
@@ -204,9 +205,9 @@ def open_ivf(path: Path, parameters: IvfParameters, matrix: HalfMatrix) -> IvfIn
     """
     name = f"{path.parent.name[:8]}/{path.name}"
     try:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        index = map_index(path)
         num_lists = num_lists_of(index)
-    except (RuntimeError, MemoryError, AttributeError) as error:
+    except (OSError, RuntimeError, MemoryError, AttributeError) as error:
         reason = str(error).splitlines()[-1]
         raise LibraryCorruptError(
             f"the file {name} of the library's vectors is not one FAISS can read ({reason}): "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cpd_model.encoder import Vectors
 from index.errors import LibraryCorruptError
 from index.vectors.checked_file import CheckedFile, CheckedWriter, damaged
+from index.vectors.mapped_index import map_index
 
 _ROW_BYTES = 2
 _NTOTAL_AT = 8
@@ -59,8 +60,8 @@ class HalfMatrix:
         if len(codes_NB) != num_rows * embed_dim * _ROW_BYTES:
             raise damaged(file.name)
         try:
-            flat = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
+            flat = map_index(path)
+        except (OSError, RuntimeError) as error:
             raise LibraryCorruptError(f"the file {file.name} is not one FAISS can read") from error
         return cls(flat, codes_NB.reshape(num_rows, -1), file)
 

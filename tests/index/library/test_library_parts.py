@@ -19,6 +19,7 @@ from tests.index.libraries import (
     axis,
     file_version,
     flip_a_bit,
+    make_library,
     paths,
     put,
     unit_rows,
@@ -62,6 +63,17 @@ class TestParts:
             assert (status.parts, status.tail_segments, status.removed_segments) == (1, 1, 1)
             assert status.generation == 4
             assert [paths(reader, i) for i in range(3)] == [[], ["/b.mp4"], ["/c.mp4"]]
+
+    def test_a_folder_may_have_any_name(self, tmp_path: Path) -> None:
+        """FAISS takes only names in UTF-8."""
+        folder = tmp_path / os.fsdecode(b"library \xff")
+        with make_library(folder) as library, library.writer() as writer:
+            put(writer, "/a.mp4", [axis(0)] * 1000)
+            writer.publish(index_kind="ivf")
+
+            assert "/a.mp4" in paths(library, 0)
+            assert (library.status().exact, library.status().warnings) == (False, [])
+            assert library.verify() == []
 
     def test_publishing_twice_writes_once(self, library: Library) -> None:
         with library.writer() as writer:
