@@ -59,7 +59,8 @@ def told_as_damage(connection: Connection, path: Path) -> Iterator[None]:
 def _damaged(path: Path, said: str) -> LibraryCorruptError:
     return LibraryCorruptError(
         f"the catalog of the library in {path.parent} is damaged ({said}): "
-        f"restore {path.name} from a backup or index the videos into a new folder"
+        f"restore {path.name} from a backup, with {path.name}-wal and {path.name}-shm deleted "
+        f"first, or index the videos into a new folder"
     )
 
 

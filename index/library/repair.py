@@ -27,8 +27,9 @@ from index.vectors.part_files import open_part
 from index.vectors.publishing import damaged_parts, heal, publish
 
 _RESTORE = (
-    "restore catalog.sqlite3 from a backup, or index the videos into a new folder: what this "
-    "library holds of them cannot be made from anything else"
+    "restore catalog.sqlite3 from a backup, with catalog.sqlite3-wal and catalog.sqlite3-shm "
+    "deleted first, or index the videos into a new folder: what this library holds of them cannot "
+    "be made from anything else"
 )
 
 

@@ -1,5 +1,7 @@
 """A library whose files are exchanged while it is open: no reader and no writer goes on with it."""
 
+import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +11,15 @@ from pathlib import Path
 import pytest
 
 from index.catalog.connection import CATALOG_NAME
-from index.errors import IndexMismatchError, LibraryNotFoundError, LibraryReplacedError
+from index.errors import (
+    IndexMismatchError,
+    LibraryCorruptError,
+    LibraryNotFoundError,
+    LibraryReplacedError,
+)
 from index.library.library import Library
 from index.library.writer import LibraryWriter
-from tests.index.libraries import MADE_BY, SETTINGS, axis, make_library, paths, put
+from tests.index.libraries import MADE_BY, SETTINGS, axis, make_library, paths, put, unit_rows
 
 
 def back_up(library: Library, to: Path) -> Path:
@@ -171,3 +178,26 @@ def test_a_backup_beside_the_log_of_the_file_before_is_undone_by_it(tmp_path: Pa
         backup.replace(library.folder / CATALOG_NAME)
 
         assert paths_in(library) == ["/videos/0.mp4", "/later.mp4"]
+
+
+def test_what_a_damaged_catalog_asks_for_brings_it_back(tmp_path: Path) -> None:
+    """A backup beside the log of a writer that was killed is damaged too."""
+    with make_library(tmp_path / "library", num_videos=40, num_segments=40) as library:
+        backup = back_up(library, tmp_path / "backup")
+        with library.writer() as writer:
+            for i in range(40, 80):
+                put(writer, f"/videos/{i}.mp4", unit_rows(40, seed=i))
+        killed = Path(shutil.copytree(library.folder, tmp_path / "killed"))
+    shutil.copy(backup, killed / CATALOG_NAME)
+    with pytest.raises(LibraryCorruptError) as told:
+        Library.open(killed)
+
+    to_delete = re.findall(rf"{re.escape(CATALOG_NAME)}-\w+", str(told.value))
+    assert to_delete == [f"{CATALOG_NAME}-wal", f"{CATALOG_NAME}-shm"]
+    for name in to_delete:
+        (killed / name).unlink(missing_ok=True)
+    shutil.copy(backup, killed / CATALOG_NAME)
+
+    with Library.open(killed) as restored:
+        assert restored.count().videos == 40
+        assert restored.verify() == []
