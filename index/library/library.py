@@ -336,7 +336,7 @@ def _bytes_on_disk(folder: Path) -> int:
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            with contextlib.suppress(FileNotFoundError):  # a writer renames and removes meanwhile
+            with contextlib.suppress(OSError):  # a writer renames and removes meanwhile
                 total += (Path(parent) / name).stat().st_size
     return total
 

@@ -146,6 +146,12 @@ class TestParts:
         assert (outside / "precious").is_dir()
         assert library.verify() == []
 
+    def test_the_status_passes_over_a_file_that_leads_nowhere(self, library: Library) -> None:
+        size = library.status().bytes
+        (library.folder / "loop").symlink_to("loop")
+
+        assert library.status().bytes == size
+
     def test_a_part_that_somebody_writes_is_no_leftover(self, library: Library) -> None:
         partial = library.folder / "parts" / f"{'ab' * 16}.partial"
         partial.mkdir(parents=True)
