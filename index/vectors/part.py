@@ -40,6 +40,9 @@ RUN_TYPE = np.dtype([("video_number", "<i8"), ("first_row", "<i8"), ("first_segm
 _EXACT_SHARE = 0.01
 """A filter that keeps so little or less of a part is searched exactly: IVF would miss rows."""
 
+_FEW_ROWS = 2_048
+"""So few rows are scored one by one, in less time than FAISS takes to pass over the others."""
+
 _SUM_ROWS = 16_384
 
 
@@ -174,8 +177,10 @@ class Part:
             return PartCandidates(
                 np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), -np.inf
             )
+        if keep_N is not None and num_kept <= max(k, _FEW_ROWS):
+            return self._best(np.flatnonzero(keep_N), query_D, k)
         index = self.index
-        if not index.is_exact and num_kept <= max(k, _EXACT_SHARE * self.num_rows):
+        if not index.is_exact and num_kept <= _EXACT_SHARE * self.num_rows:
             index = ExactIndex(self.matrix)
         found = index.search(query_D, k, keep_N=keep_N)
         rows_k = found.rows_k if keep_N is None else found.rows_k[keep_N[found.rows_k]]
@@ -186,6 +191,13 @@ class Part:
             lowest = float(found.scores_k[-1]) + index.score_error
             floor = self._bound(lowest) if index.is_exact else float(scores_k.min())
         return PartCandidates(rows_k[best_first], scores_k[best_first], floor)
+
+    def _best(self, rows: NDArray[np.int64], query_D: Vectors, k: int) -> PartCandidates:
+        """The `k` best of some rows, each of them scored."""
+        scores = self.scores(rows, query_D)
+        best_first = np.lexsort((rows, -scores))[:k]
+        floor = float(scores[best_first[-1]]) if k < len(rows) else -np.inf
+        return PartCandidates(rows[best_first], scores[best_first], floor)
 
     def check_all(self) -> None:
         """Read all of its files again.
