@@ -181,14 +181,14 @@ def test_a_backup_beside_the_log_of_the_file_before_is_undone_by_it(tmp_path: Pa
 
 
 def test_what_a_damaged_catalog_asks_for_brings_it_back(tmp_path: Path) -> None:
-    """A backup beside the log of a writer that was killed is damaged too."""
+    """A backup beside the log of a writer that was killed is undone by it, or damaged too."""
     with make_library(tmp_path / "library", num_videos=40, num_segments=40) as library:
         backup = back_up(library, tmp_path / "backup")
         with library.writer() as writer:
             for i in range(40, 80):
                 put(writer, f"/videos/{i}.mp4", unit_rows(40, seed=i))
         killed = Path(shutil.copytree(library.folder, tmp_path / "killed"))
-    shutil.copy(backup, killed / CATALOG_NAME)
+    (killed / CATALOG_NAME).write_bytes(b"damaged" * 1000)
     with pytest.raises(LibraryCorruptError) as told:
         Library.open(killed)
 
