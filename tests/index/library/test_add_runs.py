@@ -125,7 +125,8 @@ def test_the_report_as_json_has_the_promised_keys(library: Library, folder: Path
         "seconds",
         "failures",
     ]
-    assert content["failures"] == [{"path": str(folder / "b.mp4"), "reason": "it is damaged"}]
+    path = str(folder / "b.mp4")
+    assert content["failures"] == [{"path": path, "reason": "it is damaged", "code": "video"}]
 
 
 def test_who_watches_hears_of_each_file_once(library: Library, folder: Path) -> None:
