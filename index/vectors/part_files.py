@@ -155,7 +155,17 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
         RuntimeError: the GPU cannot hold it.
     """
     own = folder / PARTS_NAME / facts.name
-    told = read_facts(own, facts)
+    try:
+        return _open(own, facts, read_facts(own, facts), device)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # Somebody wrote another part.json, and listed its checksum: a library from elsewhere.
+        raise LibraryCorruptError(
+            f"the file {own.name[:8]}/{FACTS_NAME} of the library's vectors says what cannot be of "
+            f"a part: run `cpd index repair`"
+        ) from error
+
+
+def _open(own: Path, facts: PartFacts, told: dict[str, Any], device: SearchDevice) -> Part:
     _check_small_files(own, told)
     num_rows, embed_dim, sizes = told["num_rows"], told["embed_dim"], told["bytes"]
     pages_P = _read(own / PAGES_NAME, np.dtype("<u4"))
@@ -175,9 +185,9 @@ def open_part(folder: Path, facts: PartFacts, *, device: SearchDevice) -> Part:
         rows_N=rows.bytes.view(ROW_TYPE),
         runs=Runs.of(_read(own / RUNS_NAME, RUN_TYPE)),
         summary=PartSummary(
-            sum_D=np.array(told["sum"], dtype=np.float64),
-            least_inverse_norm=told["least_inverse_norm"],
-            greatest_inverse_norm=told["greatest_inverse_norm"],
+            sum_D=np.array(told["sum"], dtype=np.float64).reshape(embed_dim),
+            least_inverse_norm=float(told["least_inverse_norm"]),
+            greatest_inverse_norm=float(told["greatest_inverse_norm"]),
         ),
         rows_file=rows,
         index=index,

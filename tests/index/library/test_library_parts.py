@@ -2,6 +2,8 @@
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -145,6 +147,27 @@ class TestParts:
 
         assert (outside / "precious").is_dir()
         assert library.verify() == []
+
+    @pytest.mark.parametrize("edit", [{"sum": []}, {"num_rows": "x"}, {"bytes": {}}, None])
+    def test_a_part_that_says_what_cannot_be_is_passed_over_and_made_anew(
+        self, library: Library, edit: dict[str, object] | None
+    ) -> None:
+        """Its checksum agrees: somebody edited both."""
+        with library.writer() as writer:
+            put(writer, "/a.mp4", [axis(0)])
+            writer.publish()
+        facts = the_part(library) / "part.json"
+        told = [] if edit is None else {**json.loads(facts.read_text()), **edit}
+        facts.write_text(json.dumps(told))
+        checksum = hashlib.sha256(facts.read_bytes()).hexdigest()
+        with contextlib.closing(sqlite3.connect(library.folder / CATALOG_NAME)) as catalog:
+            catalog.execute("UPDATE parts SET checksum = ?", [checksum])
+            catalog.commit()
+
+        with Library.open(library.folder) as reader, reader.writer() as writer:
+            assert paths(reader, 0) == ["/a.mp4"]
+            writer.publish()
+            assert reader.verify() == []
 
     def test_the_status_passes_over_a_file_that_leads_nowhere(self, library: Library) -> None:
         size = library.status().bytes
