@@ -41,11 +41,27 @@ class PartFacts(NamedTuple):
     damaged: bool
 
 
+class PartsMark(NamedTuple):
+    """Tells two states of the list of parts apart."""
+
+    newest: int | None
+    num_parts: int
+    num_damaged: int | None
+
+
 class PartGoneError(Exception):
     """A part was merged away after it was seen in the catalog: look again at what is listed."""
 
 
 _COLUMNS = [getattr(PartRecord, name) for name in PartFacts._fields]
+
+
+_MARK = select(func.max(PartRecord.id), func.count(), func.sum(PartRecord.damaged))
+
+
+def mark_of_parts(connection: Connection) -> PartsMark:
+    """Another one whenever parts were listed, replaced or marked: no generation tells of that."""
+    return PartsMark(*connection.execute(_MARK).one())
 
 
 def published_parts(connection: Connection) -> list[PartFacts]:

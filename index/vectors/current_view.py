@@ -18,8 +18,10 @@ from index.catalog.connection import Catalog, Stand, has_passed, stand_of, tombs
 from index.catalog.parts import (
     PartFacts,
     PartGoneError,
+    PartsMark,
     StoredRows,
     mark_damaged,
+    mark_of_parts,
     newest_segment_id,
     published_parts,
     removed_between,
@@ -55,6 +57,8 @@ class CurrentView:
         self._view: View | None = None
         self._facts: list[PartFacts] | None = None
         """The parts of the view as they were listed; None where they are to be opened anew."""
+        self._mark: PartsMark | None = None
+        """Of that list."""
         self._distrusted: dict[str, LibraryCorruptError] = {}
         """Parts that turned out damaged, by name."""
         self._unmarked: list[str] = []
@@ -105,18 +109,19 @@ class CurrentView:
         Returns:
             None when others have gone beyond it: begin a new transaction and ask again.
         """
-        stand = stand_of(connection)
+        stand, mark = stand_of(connection), mark_of_parts(connection)
         view = self._view
-        if view is not None and view.stand == stand:
+        if view is not None and view.stand == stand and mark == self._mark:
             return view
         with self._refreshing:
             view = self._view
-            if view is not None and view.stand == stand:
+            is_new = self.num_made != made_before  # made meanwhile: its parts are as good, or newer
+            if view is not None and view.stand == stand and (is_new or mark == self._mark):
                 return view
             try:
                 if view is not None and has_passed(connection, view.stand):
                     self._view = self._advanced(view, connection, stand)
-                elif view is not None and self.num_made != made_before:
+                elif view is not None and is_new:
                     return None  # made meanwhile by another thread, from a newer state
                 else:
                     # None yet, or one that was there when the transaction began and that the
@@ -147,7 +152,7 @@ class CurrentView:
         self._facts, self.warnings = None, []
         listed = published_parts(connection)
         parts = [self._part(connection, facts, before) for facts in listed]
-        self._facts = listed
+        self._facts, self._mark = listed, mark_of_parts(connection)
         kept = {part.name for part in parts if part is not None}
         for name, part in before.items():
             if name not in kept:

@@ -360,6 +360,18 @@ class TestParts:
                 assert "/c.mp4" in paths(reader, 0)
                 assert reader.status().parts == 1
 
+    def test_a_reader_takes_new_parts_though_nothing_else_changed(self, library: Library) -> None:
+        """Files that were merged away give their room back only when nobody has them mapped."""
+        with Library.open(library.folder) as reader, library.writer() as writer:
+            put(writer, "/a.mp4", unit_rows(1200, seed=0))
+            writer.publish()
+            before = reader.search(axis(0), fingerprint=MADE_BY)
+            assert reader.status().exact
+            writer.compact(index_kind="ivf", whole=True)
+
+            assert reader.search(axis(0), fingerprint=MADE_BY)[0] == before[0]
+            assert not reader.status().exact
+
     def test_a_part_that_is_merged_away_while_it_is_opened_is_no_damage(
         self, library: Library
     ) -> None:
