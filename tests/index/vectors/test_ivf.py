@@ -161,8 +161,8 @@ def test_more_hits_and_filters_take_more_effort() -> None:
 
     assert parameters.effort(10, share=1) == (100, 300)
     assert parameters.effort(3, share=1) == (100, 300)
-    assert parameters.effort(100, share=1) == (159, 1195)
-    assert parameters.effort(10, share=0.1) == (159, 300)
+    assert parameters.effort(100, share=1) == (200, 1195)
+    assert parameters.effort(10, share=0.1) == (200, 300)
     assert parameters.effort(10, share=1e-9).nprobe == 1024
     assert parameters.effort(10**6, share=1).num_rescored == 10**6
 
