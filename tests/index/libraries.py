@@ -98,3 +98,14 @@ def flip_a_bit(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-min(9, len(content))] ^= 4
     file.write_bytes(content)
+
+
+def part_names(library: Library) -> list[str]:
+    """The folders of its parts, those of leftovers among them."""
+    return sorted(entry.name for entry in (library.folder / "parts").iterdir())
+
+
+def the_part(library: Library) -> Path:
+    """The folder of the one part that there is."""
+    (name,) = part_names(library)
+    return library.folder / "parts" / name

@@ -36,7 +36,7 @@ class AddListener:
         print(count)
 
 
-def search(folder: str | Path) -> list[cpd.Hit]:
+def search(folder: str | Path) -> cpd.Hits:
     with cpd.open(folder, device="cpu") as library:
         assert_type(library, cpd.Library)
         report = library.add("~/Videos")

@@ -47,9 +47,10 @@ def test_status_tells_of_each_part(call: Call, lib: Path) -> None:
 
 
 def test_add_builds_the_kind_that_is_asked_for(
-    call: Call, copy: Path, videos: Path, tmp_path: Path
+    call: Call, copy: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is there already is not built again: `cpd index compact` does that."""
+    monkeypatch.setattr("index.vectors.kinds.IVF_AT_LEAST_ROWS", 1)
     new = shutil.copy(videos / "red.mp4", tmp_path / "again.mp4")
 
     ended = call("index", "add", new, "--library", copy, "--index-kind", "ivf")

@@ -185,7 +185,12 @@ def test_a_file_that_cannot_be_probed_and_one_that_is_gone(files: list[Path]) ->
     outcomes = run(files, ColorEncoder(), FakeDecoder(durations))
 
     assert outcomes["b"] == FailedEmbedding(
-        files[1], "no such file or directory", None, is_video=True, is_final=False
+        files[1],
+        "no such file or directory",
+        None,
+        is_video=True,
+        is_final=False,
+        code="unreadable",
     )
     failed = outcomes["c"]
     assert isinstance(failed, FailedEmbedding)
