@@ -317,11 +317,6 @@ def _replaced(path: Path) -> LibraryReplacedError:
     )
 
 
-def tombstones_since(connection: Connection) -> int:
-    """Tombstones up to this generation are gone: a reader older than it has to load afresh."""
-    return connection.execute(select(LibraryRecord.tombstones_since)).scalar_one()
-
-
 def _alembic_config(connection: Connection | None = None) -> "Config":
     from alembic.config import Config  # here: Alembic's import is not paid for by a mere search
 

@@ -17,7 +17,6 @@ from index.catalog.records import PartStatus
 from index.catalog.tables import (
     EmbeddingRecord,
     EpochRecord,
-    LibraryRecord,
     PartRecord,
     SegmentRecord,
     TombstoneRecord,
@@ -212,7 +211,8 @@ def mark_damaged(connection: Connection, names: Sequence[str]) -> None:
 def _forget_tombstones(connection: Connection) -> None:
     """Drop the tombstones that no part needs: older than the part of their id, or of no part.
 
-    A reader that stands before a dropped one opens the parts afresh (`tombstones_since`).
+    Generations before the newest part are listed no more, so that a reader that stands before a
+    dropped tombstone opens the parts afresh (`has_passed`).
     """
     oldest_needed = (
         select(PartRecord.id)
@@ -230,9 +230,4 @@ def _forget_tombstones(connection: Connection) -> None:
     connection.execute(
         delete(TombstoneRecord).where(TombstoneRecord.generation <= newest, ~oldest_needed)
     )
-    connection.execute(
-        delete(EpochRecord).where(
-            EpochRecord.generation < newest,
-        )
-    )
-    connection.execute(update(LibraryRecord).values(tombstones_since=newest))
+    connection.execute(delete(EpochRecord).where(EpochRecord.generation < newest))

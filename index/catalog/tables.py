@@ -75,8 +75,6 @@ class LibraryRecord(CatalogTable):
     """Grows by one with each write transaction."""
     epoch: Mapped[str]
     """Of this generation, see EpochRecord."""
-    tombstones_since: Mapped[int]
-    """Tombstones up to this generation were dropped: a reader older than it has to load afresh."""
 
 
 class VideoRecord(CatalogTable):
@@ -123,7 +121,7 @@ class SegmentRecord(CatalogTable):
     )
     start_seconds: Mapped[float]
     stop_seconds: Mapped[float]
-    generation: Mapped[int] = mapped_column(index=True)
+    generation: Mapped[int]
 
 
 class EmbeddingRecord(CatalogTable):
@@ -135,7 +133,7 @@ class EmbeddingRecord(CatalogTable):
         ForeignKey("videos.number", ondelete="CASCADE"), primary_key=True
     )
     first_segment_id: Mapped[int] = mapped_column(index=True)
-    generation: Mapped[int] = mapped_column(index=True)
+    generation: Mapped[int]
     checksum: Mapped[int] = mapped_column(BigInteger)
     """CRC-32 of `vectors`."""
     vectors: Mapped[bytes] = mapped_column(LargeBinary)

@@ -49,7 +49,6 @@ def insert_library(connection: Connection, settings: LibrarySettings) -> None:
             library_id=uuid.uuid4().hex,
             generation=0,
             epoch=epoch,
-            tombstones_since=0,
         )
     )
     connection.execute(insert(EpochRecord), {"generation": 0, "epoch": epoch})

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from index.catalog.connection import Catalog, Stand, has_passed, stand_of, tombstones_since
+from index.catalog.connection import Catalog, Stand, has_passed, stand_of
 from index.catalog.parts import (
     PartFacts,
     PartGoneError,
@@ -134,8 +134,7 @@ class CurrentView:
             return self._view
 
     def _advanced(self, view: View, connection: Connection, stand: Stand) -> View:
-        facts = published_parts(connection)
-        if facts != self._facts or tombstones_since(connection) > view.stand.generation:
+        if published_parts(connection) != self._facts:
             return self._loaded(connection, stand)
         added = list(_rows_between(connection, view.last_segment_id, _LAST_ID, self._embed_dim))
         removed_ids = removed_after(connection, view.stand.generation)

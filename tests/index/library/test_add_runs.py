@@ -165,7 +165,7 @@ from tests.index.fake_decoder import FakeDecoder
 resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
 folder, library = map(Path, sys.argv[1:])
 with Library.open(library) as opened, FakeDecoder(dict.fromkeys(("a.mp4", "b.mp4"), 6.0) | {
-    "c.mp4": 20_000.0
+    "c.mp4": 30_000.0
 }) as decoder:
     try:
         add_videos([folder], opened, ColorEncoder(), decoder)

@@ -207,21 +207,21 @@ def test_rows_of_no_video_go(full: Library) -> None:
 
 def test_an_index_of_sqlite_that_lacks_rows_is_built_anew(full: Library) -> None:
     """Rows are written while the index is hidden from SQLite, so that it misses them."""
-    own = "name = 'ix_segments_generation'"
+    own = "name = 'ix_videos_content_hash'"
     run_sql(
         full,
         f"CREATE TABLE hidden AS SELECT * FROM sqlite_master WHERE {own}",
         "PRAGMA writable_schema=ON",
         f"DELETE FROM sqlite_master WHERE {own}",
     )
-    run_sql(full, "UPDATE segments SET generation = 1 WHERE id < 5")
+    run_sql(full, "UPDATE videos SET content_hash = 'cd' WHERE number = 1")
     run_sql(
         full,
         "PRAGMA writable_schema=ON",
         "INSERT INTO sqlite_master SELECT * FROM hidden",
         "DROP TABLE hidden",
     )
-    assert any("ix_segments_generation" in said for said in full.verify())
+    assert any("ix_videos_content_hash" in said for said in full.verify())
 
     report = repaired(full)
 

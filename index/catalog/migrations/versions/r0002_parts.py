@@ -22,6 +22,7 @@ def upgrade() -> None:
     with op.batch_alter_table("library") as library:
         library.alter_column("library_id", server_default=None)
         library.alter_column("epoch", server_default=None)
+        library.drop_column("tombstones_since")
     op.create_table(
         "epochs",
         sa.Column("generation", sa.Integer, primary_key=True),
@@ -31,6 +32,8 @@ def upgrade() -> None:
     op.add_column("videos", sa.Column("stale_reason", sa.String))
     op.add_column("videos", sa.Column("stale_since", sa.Double))
     op.create_index("ix_embeddings_first_segment_id", "embeddings", ["first_segment_id"])
+    for table in ("segments", "embeddings"):  # what is newer is asked for by id
+        op.drop_index(f"ix_{table}_generation", table)
     op.drop_table("snapshots")
     op.create_table(
         "parts",
@@ -54,6 +57,8 @@ def downgrade() -> None:
     """Drop the parts; a snapshot is made by the next publish of the older program."""
     op.drop_table("parts")
     op.drop_index("ix_embeddings_first_segment_id", "embeddings")
+    for table in ("segments", "embeddings"):
+        op.create_index(f"ix_{table}_generation", table, ["generation"])
     op.create_table(
         "snapshots",
         sa.Column("generation", sa.Integer, primary_key=True),
@@ -65,3 +70,7 @@ def downgrade() -> None:
     op.drop_table("epochs")
     op.drop_column("library", "epoch")
     op.drop_column("library", "library_id")
+    op.add_column(
+        "library", sa.Column("tombstones_since", sa.Integer, nullable=False, server_default="0")
+    )
+    op.execute("UPDATE library SET tombstones_since = generation")
