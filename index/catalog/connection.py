@@ -279,9 +279,8 @@ def has_passed(connection: Connection, stand: Stand) -> bool:
 
     False for another library, and for one that was restored from a backup and went on from there.
     """
-    query = select(EpochRecord.epoch).where(EpochRecord.generation == stand.generation)
     same_library = stand_of(connection).library_id == stand.library_id
-    return same_library and connection.execute(query).scalar() == stand.epoch
+    return same_library and _epoch_at(connection, stand.generation) == stand.epoch
 
 
 def _may_follow(connection: Connection, stand: Stand) -> bool:
@@ -290,13 +289,17 @@ def _may_follow(connection: Connection, stand: Stand) -> bool:
     Unlike `has_passed` true also where it has come so far that it no longer lists the generation.
     """
     now = stand_of(connection)
-    query = select(EpochRecord.epoch).where(EpochRecord.generation == stand.generation)
-    listed = connection.execute(query).scalar()
     return (
         now.library_id == stand.library_id
         and now.generation >= stand.generation
-        and listed in (None, stand.epoch)
+        and _epoch_at(connection, stand.generation) in (None, stand.epoch)
     )
+
+
+def _epoch_at(connection: Connection, generation: int) -> str | None:
+    """The word of a generation; None where it is not listed."""
+    query = select(EpochRecord.epoch).where(EpochRecord.generation == generation)
+    return connection.execute(query).scalar()
 
 
 def _raw(connection: Connection) -> CatalogConnection:

@@ -3,7 +3,7 @@
 Axes: N segments, D dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,8 +52,9 @@ class PartGoneError(Exception):
     """A part was merged away after it was seen in the catalog: look again at what is listed."""
 
 
-_COLUMNS = [getattr(PartRecord, name) for name in PartFacts._fields]
+_ROWS_AT_ONCE = 16_384
 
+_COLUMNS = [getattr(PartRecord, name) for name in PartFacts._fields]
 
 _MARK = select(func.max(PartRecord.id), func.count(), func.sum(PartRecord.damaged))
 
@@ -107,9 +108,9 @@ class StoredRows(NamedTuple):
 
 
 def rows_after(
-    connection: Connection, segment_id: int, *, last_id: int, embed_dim: int, at_least: int
+    connection: Connection, segment_id: int, *, last_id: int, embed_dim: int
 ) -> StoredRows | None:
-    """Some live segments that follow an id, as many videos as hold `at_least` segments or more.
+    """Some live segments that follow an id, as many videos as hold _ROWS_AT_ONCE or more.
 
     Args:
         last_id: where to stop; of a video all segments come or none.
@@ -129,7 +130,7 @@ def rows_after(
         for row in rows:
             found.append(stored_vectors(row, embed_dim))
             num_rows += len(found[-1].vectors_SD)
-            if num_rows >= at_least:
+            if num_rows >= _ROWS_AT_ONCE:
                 break
     if not found:
         return None
@@ -142,6 +143,20 @@ def rows_after(
             f"run `cpd index verify`"
         )
     return StoredRows(columns, np.concatenate([row.vectors_SD for row in found]))
+
+
+def rows_between(
+    connection: Connection, first_id: int, last_id: int, *, embed_dim: int
+) -> Iterator[StoredRows]:
+    """All live segments of a range with their vectors, some at a time, ascending by id.
+
+    Raises:
+        LibraryCorruptError: the stored bytes are not what was written.
+    """
+    last_read = first_id - 1
+    while rows := rows_after(connection, last_read, last_id=last_id, embed_dim=embed_dim):
+        yield rows
+        last_read = int(rows.columns.ids_N[-1])
 
 
 def removed_between(connection: Connection, first_id: int, last_id: int) -> NDArray[np.int64]:

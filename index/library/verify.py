@@ -21,7 +21,7 @@ from index.catalog.parts import (
     published_parts,
     removed_between,
     require_listed,
-    rows_after,
+    rows_between,
 )
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import EmbeddingRecord, SegmentRecord, VideoRecord
@@ -33,7 +33,6 @@ from index.vectors.part_files import open_part
 SQLITE_SAYS = "SQLite finds the catalog damaged"
 UNLISTED = "the catalog is at a generation that it does not list: run `cpd index repair`"
 
-_ROWS_AT_ONCE = 16_384
 _REPAIR = "run `cpd index repair`"
 _TRIES = 100
 """Of opening the parts while another process merges them; one takes milliseconds."""
@@ -207,19 +206,11 @@ def _part(connection: Connection, part: Part, settings: LibrarySettings) -> Iter
         return
     first, last = part.first_segment_id, part.last_segment_id
     num_live = part.num_rows - len(part.rows_of(removed_between(connection, first, last)))
-    after = first - 1
     try:
-        while stored := rows_after(
-            connection,
-            after,
-            last_id=last,
-            embed_dim=settings.embed_dim,
-            at_least=_ROWS_AT_ONCE,
-        ):
+        for stored in rows_between(connection, first, last, embed_dim=settings.embed_dim):
             yield from _rows_of(part, stored, name)
             part.release()
             num_live -= stored.columns.num_segments
-            after = int(stored.columns.ids_N[-1])
     except LibraryCorruptError:
         return  # the catalog's fault, told already
     if num_live > 0:

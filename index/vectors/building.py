@@ -39,7 +39,6 @@ from index.vectors.matrix import HalfMatrix
 from index.vectors.part import ROW_TYPE, rows_from
 from index.vectors.part_files import INDEX_NAME, PARTS_NAME, PartRange, PartWriter
 
-_ROWS_AT_ONCE = 16_384
 _SPARE_BYTES = 1 << 20
 
 
@@ -170,7 +169,6 @@ def _copy_rows(shelf: Shelf, order: Order, writer: PartWriter) -> None:
                 last_read,
                 last_id=order.last_segment_id,
                 embed_dim=shelf.settings.embed_dim,
-                at_least=_ROWS_AT_ONCE,
             )
         if stored is None:
             return

@@ -8,7 +8,6 @@ place of the one before, has everything opened afresh.
 
 import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ from index.catalog.parts import (
     removed_between,
     require_all,
     require_listed,
-    rows_after,
+    rows_between,
 )
 from index.catalog.reads import removed_after
 from index.catalog.records import LibrarySettings
@@ -41,7 +40,6 @@ from index.vectors.view import View
 _MEMORY_PART_ROWS = 10_000
 """From so many rows on, what no part holds is made into one in memory: FAISS is faster on it."""
 
-_ROWS_AT_ONCE = 16_384
 _LAST_ID = 2**62
 
 
@@ -136,7 +134,7 @@ class CurrentView:
     def _advanced(self, view: View, connection: Connection, stand: Stand) -> View:
         if published_parts(connection) != self._facts:
             return self._loaded(connection, stand)
-        added = list(_rows_between(connection, view.last_segment_id, _LAST_ID, self._embed_dim))
+        added = self._rows(connection, view.last_segment_id + 1, _LAST_ID)
         removed_ids = removed_after(connection, view.stand.generation)
         try:
             return view.advanced(stand=stand, added=added, removed_ids=removed_ids)
@@ -157,10 +155,15 @@ class CurrentView:
             if name not in kept:
                 part.index.close()  # a GPU may not hold two; the CPU answers meanwhile
         last_id = listed[-1].last_segment_id if listed else 0
-        newer = list(_rows_between(connection, last_id, _LAST_ID, self._embed_dim))
+        newer = self._rows(connection, last_id + 1, _LAST_ID)
         if sum(len(rows.vectors_ND) for rows in newer) >= _MEMORY_PART_ROWS:
-            last = newest_segment_id(connection)
-            parts.append(self._in_memory(newer, stand.generation, last_id + 1, last))
+            in_memory = part_in_memory(
+                newer,
+                generation=stand.generation,
+                first_segment_id=last_id + 1,
+                last_segment_id=newest_segment_id(connection),
+            )
+            parts.append(in_memory)
             newer = []
         opened = [part for part in parts if part is not None]
         removed_ids = removed_between(connection, 0, _LAST_ID)
@@ -188,15 +191,15 @@ class CurrentView:
         except LibraryCorruptError as error:
             require_listed(self._catalog, facts)
             self.warnings.append(f"{error}; searching without it")
-        rows = list(
-            _rows_between(
-                connection, facts.first_segment_id - 1, facts.last_segment_id, self._embed_dim
-            )
-        )
+        first_id, last_id = facts.first_segment_id, facts.last_segment_id
+        rows = self._rows(connection, first_id, last_id)
         if not rows:
             return None
-        return self._in_memory(
-            rows, stand_of(connection).generation, facts.first_segment_id, facts.last_segment_id
+        return part_in_memory(
+            rows,
+            generation=stand_of(connection).generation,
+            first_segment_id=first_id,
+            last_segment_id=last_id,
         )
 
     def _trusted(self, facts: PartFacts, before: dict[str, Part]) -> Part:
@@ -219,12 +222,8 @@ class CurrentView:
             self.device = SearchDevice("cpu", reason)
             return open_part(self._folder, facts, device=self.device)
 
-    def _in_memory(
-        self, rows: list[StoredRows], generation: int, first_id: int, last_id: int
-    ) -> Part:
-        return part_in_memory(
-            rows, generation=generation, first_segment_id=first_id, last_segment_id=last_id
-        )
+    def _rows(self, connection: Connection, first_id: int, last_id: int) -> list[StoredRows]:
+        return list(rows_between(connection, first_id, last_id, embed_dim=self._embed_dim))
 
     def _look_through(self, parts: list[Part]) -> bool:
         """Read some parts whole and distrust those that are damaged; whether there was one."""
@@ -253,13 +252,3 @@ class CurrentView:
             for placed in self._view.parts:
                 placed.part.index.close()
             self._view = None
-
-
-def _rows_between(
-    connection: Connection, after_id: int, last_id: int, embed_dim: int
-) -> Iterator[StoredRows]:
-    while rows := rows_after(
-        connection, after_id, last_id=last_id, embed_dim=embed_dim, at_least=_ROWS_AT_ONCE
-    ):
-        yield rows
-        after_id = int(rows.columns.ids_N[-1])

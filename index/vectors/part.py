@@ -153,10 +153,7 @@ class Part:
 
     def run_at(self, row: int) -> slice:
         """All rows of the video that this row belongs to."""
-        first_rows_R = self.runs.first_rows_R
-        run = int(np.searchsorted(first_rows_R, row, side="right"))
-        stop = self.num_rows if run == len(first_rows_R) else int(first_rows_R[run])
-        return slice(int(first_rows_R[run - 1]), stop)
+        return run_at(self.runs.first_rows_R, row, num_rows=self.num_rows)
 
     def rows_of_videos(self, video_numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which rows belong to these videos (N,)."""
@@ -270,6 +267,13 @@ def rows_from(stored: StoredRows) -> NDArray[np.void]:
     rows_N["stop_seconds"] = columns.stops_N
     rows_N["inverse_norm"] = 1 / np.maximum(norms_N, np.finfo(np.float32).tiny)
     return rows_N
+
+
+def run_at(first_rows_R: NDArray[np.int64], row: int, *, num_rows: int) -> slice:
+    """The rows of the run that a row belongs to, of runs that begin at `first_rows_R`."""
+    run = int(np.searchsorted(first_rows_R, row, side="right"))
+    stop = num_rows if run == len(first_rows_R) else int(first_rows_R[run])
+    return slice(int(first_rows_R[run - 1]), stop)
 
 
 def runs_of(rows_N: NDArray[np.void], *, first_row: int = 0) -> NDArray[np.void]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
 from index.catalog.parts import StoredRows
-from index.vectors.part import ROW_TYPE, PartCandidates, rows_from, runs_of
+from index.vectors.part import ROW_TYPE, PartCandidates, rows_from, run_at, runs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,7 @@ class Tail:
 
     def run_at(self, row: int) -> slice:
         """All rows of the video that this row belongs to."""
-        run = int(np.searchsorted(self.first_rows_R, row, side="right"))
-        stop = self.num_rows if run == len(self.first_rows_R) else int(self.first_rows_R[run])
-        return slice(int(self.first_rows_R[run - 1]), stop)
+        return run_at(self.first_rows_R, row, num_rows=self.num_rows)
 
     def search(
         self, query_D: Vectors, k: int, *, keep_M: NDArray[np.bool_] | None = None

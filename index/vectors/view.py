@@ -54,8 +54,13 @@ class PlacedPart:
     num_removed: int
 
     def without(self, removed_ids: NDArray[np.int64]) -> "tuple[PlacedPart, NDArray[np.int64]]":
-        """The part after some ids were removed, and the rows in it that were alive until now."""
-        rows = self.part.rows_of(removed_ids)
+        """The part after some ids were removed, and the rows in it that were alive until now.
+
+        Args:
+            removed_ids: of any parts.
+        """
+        first, last = self.part.first_segment_id, self.part.last_segment_id
+        rows = self.part.rows_of(removed_ids[(removed_ids >= first) & (removed_ids <= last)])
         if self.alive_N is not None:
             rows = rows[self.alive_N[rows]]
         if not len(rows):
@@ -90,10 +95,7 @@ class View:
         sum_D = np.zeros(embed_dim, dtype=np.float64)
         first_row = 0
         for part in parts:
-            own_ids = removed_ids[
-                (removed_ids >= part.first_segment_id) & (removed_ids <= part.last_segment_id)
-            ]
-            here, gone = PlacedPart(part, first_row, None, 0).without(own_ids)
+            here, gone = PlacedPart(part, first_row, None, 0).without(removed_ids)
             placed.append(here)
             sum_D += part.summary.sum_D - part.sum_of(gone)
             first_row += part.num_rows
@@ -148,11 +150,7 @@ class View:
         sum_D = self.sum_D.copy()
         parts = []
         for placed in self.parts:
-            own_ids = removed_ids[
-                (removed_ids >= placed.part.first_segment_id)
-                & (removed_ids <= placed.part.last_segment_id)
-            ]
-            left, gone = placed.without(own_ids) if len(own_ids) else (placed, own_ids[:0])
+            left, gone = placed.without(removed_ids)
             parts.append(left)
             sum_D -= placed.part.sum_of(gone)
         tail = self.tail
