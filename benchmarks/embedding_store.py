@@ -4,8 +4,8 @@
     python benchmarks/embedding_store.py --segments 20000 --dry-run
 
 Writes the same random float16 vectors three ways, one transaction a video as indexing does, reads
-them all back and checks every checksum; then times a real library of that size. What follows from
-the figures is in docs/decisions/0001-where-embeddings-live.md.
+them all back and checks every checksum. What follows from the figures is in
+docs/decisions/0001-where-embeddings-live.md; what a real library costs, growth.py tells.
 
 Axes: S segments of one video, D dimensions.
 """
@@ -24,16 +24,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 from rig.results import markdown_table, record
-
-from index.catalog.records import LibrarySettings
-from index.file_version import FileVersion
-from index.library.library import Library
-from index.library.writer import LibraryWriter
-from index.segments import Segment
-from index.video.facts import VideoFacts
 
 EMBED_DIM = 384
 SEGMENTS_A_VIDEO = 50
@@ -263,104 +255,19 @@ def _store_table(num_videos: int) -> str:
     )
 
 
-SETTINGS = LibrarySettings(
-    model="random",
-    fingerprint="0" * 64,
-    embed_dim=EMBED_DIM,
-    window_seconds=4.0,
-    hop_seconds=2.0,
-)
-
-FACTS = VideoFacts(
-    duration_seconds=2.0 * SEGMENTS_A_VIDEO + 2,
-    fps=25.0,
-    width=1280,
-    height=720,
-    rotation_degrees=0,
-    sample_aspect_ratio=1.0,
-    codec="h264",
-    container="mov",
-    num_frames=50 * SEGMENTS_A_VIDEO,
-    has_audio=True,
-)
-
-
-def _library_table(num_videos: int) -> str:
-    """A real library of that size: filling it, opening it with and without snapshot, searching."""
-    rows: list[list[str]] = []
-
-    def note(what: str, seconds: float) -> None:
-        rows.append([what, f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"])
-
-    folder = Path(tempfile.mkdtemp(prefix="embedding-store-", dir="."))
-    try:
-        with Library.create(folder, SETTINGS) as library, library.writer() as writer:
-            note("put_video, each", _seconds(lambda: _fill(writer, num_videos)) / num_videos)
-            note("load without a snapshot", _seconds(library.prepare))
-            note("publish", _seconds(writer.publish))
-        with Library.open(folder) as library:
-            before = _resident_megabytes()
-            note("load from a snapshot", _seconds(library.prepare))
-            rows.append(["memory of it", f"{_resident_megabytes() - before:.0f} MB"])
-            note("search, 10 moments", _search_seconds(library, 10, merge=True))
-            note("search, 10 raw windows", _search_seconds(library, 10, merge=False))
-            note("search, 100 moments", _search_seconds(library, 100, merge=True))
-            with library.writer() as writer:
-                writer.remove_video(library.videos(limit=1)[0].video_id)
-            removed_seconds = _search_seconds(library, 10, merge=True, num_queries=1)
-            note("search that takes in a removal", removed_seconds)
-            note("verify", _seconds(library.verify))
-    finally:
-        shutil.rmtree(folder)
-    return markdown_table([f"library of {num_videos * SEGMENTS_A_VIDEO:,} segments", ""], rows)
-
-
-def _fill(writer: LibraryWriter, num_videos: int) -> None:
-    segments = [Segment(2.0 * i, 2.0 * i + 4) for i in range(SEGMENTS_A_VIDEO)]
-    for i in range(num_videos):
-        writer.put_video(
-            FileVersion(
-                path=Path(f"/videos/{i}.mp4"), size_bytes=1, mtime_ns=1, content_hash=f"{i:064x}"
-            ),
-            facts=FACTS,
-            segments=segments,
-            embeddings_SD=_unit_rows(SEGMENTS_A_VIDEO, seed=i),
-        )
-
-
-def _search_seconds(library: Library, limit: int, *, merge: bool, num_queries: int = 25) -> float:
-    """The median over the queries."""
-    fingerprint = library.settings.fingerprint
-
-    def search(query_D: NDArray[np.float32]) -> Callable[[], object]:
-        return lambda: library.search(query_D, fingerprint=fingerprint, limit=limit, merge=merge)
-
-    return statistics.median(_seconds(search(row_D)) for row_D in _unit_rows(num_queries, seed=0))
-
-
-def _unit_rows(num_rows: int, *, seed: int) -> NDArray[np.float32]:
-    rows = np.random.default_rng(seed).standard_normal((num_rows, EMBED_DIM)).astype(np.float32)
-    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
-
-
-def _resident_megabytes() -> float:
-    return psutil.Process().memory_info().rss / 1e6
-
-
 def main() -> None:
     """Measure, and append to RESULTS.md unless told not to."""
-    parser = argparse.ArgumentParser(description="Where embeddings live, and a library of them.")
+    parser = argparse.ArgumentParser(description="Where embeddings live.")
     parser.add_argument("--segments", type=int, default=200_000)
     parser.add_argument("--dry-run", action="store_true", help="only print")
     arguments = parser.parse_args()
     num_videos = arguments.segments // SEGMENTS_A_VIDEO
-    tables = f"{_store_table(num_videos)}\n\n{_library_table(num_videos)}"
+    table = _store_table(num_videos)
     name = f"Embedding store, {arguments.segments:,} segments of {EMBED_DIM} dimensions"
     if arguments.dry_run:
-        record(name, tables, results=None)
+        record(name, table, results=None)
     else:
-        record(name, tables)
+        record(name, table)
 
 
 if __name__ == "__main__":

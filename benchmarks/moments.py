@@ -21,40 +21,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from rig.generated_vectors import EMBED_DIM
+from rig.library_fill import SETTINGS, put
 from rig.results import markdown_table, record
 
 from cpd_model.encoder import Vectors
-from index.catalog.records import LibrarySettings
-from index.file_version import FileVersion
 from index.library.library import Library
-from index.segments import Segment
-from index.video.facts import VideoFacts
 
-EMBED_DIM = 384
 NOISE = 0.5
 """Of a window beside the scene that all windows of a fixed camera share, as lengths of vectors."""
-
-SETTINGS = LibrarySettings(
-    model="random", fingerprint="0" * 64, embed_dim=EMBED_DIM, window_seconds=4.0, hop_seconds=2.0
-)
-
-FACTS = VideoFacts(
-    duration_seconds=1.0,
-    fps=25.0,
-    width=1280,
-    height=720,
-    rotation_degrees=0,
-    sample_aspect_ratio=1.0,
-    codec="h264",
-    container="mov",
-    num_frames=25,
-    has_audio=True,
-)
 
 
 class Case(NamedTuple):
@@ -144,13 +123,8 @@ def _measure(
 
 def _fill(library: Library, videos: list[Vectors]) -> None:
     with library.writer() as writer:
-        for i, video_SD in enumerate(videos):
-            segments = [Segment(2.0 * j, 2.0 * j + 4) for j in range(len(video_SD))]
-            file = FileVersion(
-                path=Path(f"/videos/{i}.mp4"), size_bytes=1, mtime_ns=1, content_hash=f"{i:064x}"
-            )
-            facts = replace(FACTS, duration_seconds=segments[-1].stop_seconds)
-            writer.put_video(file, facts=facts, segments=segments, embeddings_SD=video_SD)
+        for number, video_SD in enumerate(videos):
+            put(writer, number, video_SD)
         writer.publish()
 
 
