@@ -12,6 +12,7 @@ from tests.index.libraries import (
     put,
     unit_rows,
 )
+from tests.index.library.adding import make_files
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +35,9 @@ def library(tmp_path: Path, templates: Path) -> Iterator[Library]:
     """An empty library."""
     with Library.open(shutil.copytree(templates / "empty", tmp_path / "library")) as library:
         yield library
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Made-up files to add: a.mp4 b.mp4 c.mp4 notes.txt."""
+    return make_files(tmp_path / "videos")

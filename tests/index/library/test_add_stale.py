@@ -30,14 +30,8 @@ from tests.index.library.adding import (
     counts,
     ids,
     make_color_library,
-    make_files,
     search,
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make_files(tmp_path / "videos")
 
 
 @pytest.fixture

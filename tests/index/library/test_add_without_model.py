@@ -25,13 +25,7 @@ from tests.index.library.adding import (
     counts,
     ids,
     make_color_library,
-    make_files,
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make_files(tmp_path / "videos")
 
 
 @pytest.fixture
