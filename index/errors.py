@@ -8,6 +8,7 @@ InputError
       - VideoCrashError       its decoder process died
       - VideoMemoryError      its decoder wanted more memory than it may have
   - UnknownVideoError         no video of that id in the library
+  - FilterError               a filter that cannot be read, or names what the library does not have
 LibraryError
   - LibraryNotFoundError      there is no library in that folder
   - LibraryBusyError          another process is writing to it; carries who
@@ -72,6 +73,21 @@ class UnknownVideoError(InputError):
     """The library has no video of that id."""
 
     code = "unknown-video"
+
+
+class FilterError(InputError):
+    """A filter cannot be read, or names what the library does not have."""
+
+    code = "filter"
+
+    def __init__(
+        self, message: str, *, position: int | None = None, length: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.position = position
+        """Of the first character of the word that it is about, from 0; None where it is no text."""
+        self.length = length
+        """Of that word, in characters."""
 
 
 class LibraryError(CPDError):

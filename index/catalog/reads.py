@@ -3,7 +3,6 @@
 Axes: N segments, S segments of one video, D dimensions.
 """
 
-import unicodedata
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +24,7 @@ from index.catalog.tables import (
 )
 from index.errors import LibraryCorruptError, UnknownVideoError
 from index.file_version import FileVersion
+from index.filters.folding import fold
 
 STORED_DTYPE = np.dtype("<f2")
 """Embeddings at rest: half the bytes, and a cosine changes by less than 0.001."""
@@ -73,8 +73,7 @@ class StoredVectors(NamedTuple):
 
 def fold_path(path: Path | str) -> str:
     """The form that `path_contains` compares: case and spelling of accents evened out."""
-    readable = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", readable).casefold()
+    return fold(str(path))
 
 
 def count_all(connection: Connection) -> Counts:
