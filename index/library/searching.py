@@ -12,7 +12,8 @@ from index.catalog import reads
 from index.catalog.connection import Catalog, has_passed
 from index.catalog.records import NamedVideo
 from index.errors import LibraryCorruptError
-from index.search.moments import FoundMoments, Hit, Hits, ScoredSegment, search_view
+from index.search.moments import FoundMoments, Hit, Hits, search_view
+from index.search.walk import ScoredSegment
 from index.vectors.current_view import CurrentView
 from index.vectors.view import View
 

@@ -83,8 +83,28 @@ def half_way(peak: float, background: float) -> float:
     return min(peak, (peak + background) / 2) - EQUAL
 
 
+class After(NamedTuple):
+    """Where a walk goes on: behind this score, and where scores are equal from this row on."""
+
+    score: float
+    first_row: int
+
+    def are_past(self, rows_k: NDArray[np.int64], scores_k: Vectors) -> NDArray[np.bool_]:
+        """Which rows come behind it, where the best come first (k,)."""
+        score = np.float32(self.score)
+        past_k: NDArray[np.bool_] = scores_k < score
+        return past_k | ((scores_k == score) & (rows_k >= self.first_row))
+
+
 class Merger:
-    """The moments of one query, as far as rows were given; for one thread."""
+    """The moments of one query, as far as rows were given; for one thread.
+
+    Args:
+        background: the query's mean score over the whole library.
+        after: the moments that peak before it were found elsewhere: they take their windows, and
+            count for `per_video`, and are not in `found`.
+        per_video: a video has no more moments than so many.
+    """
 
     def __init__(
         self,
@@ -93,12 +113,16 @@ class Merger:
         *,
         background: float,
         max_seconds: float = MAX_MOMENT_SECONDS,
+        after: After | None = None,
+        per_video: int | None = None,
     ) -> None:
         self.found: list[Moment] = []
         self._windows = windows
         self._query_D = query_D
         self._background = background
         self._reach_seconds = max_seconds / 2
+        self._after = after
+        self._per_video = per_video
         num_rows = windows.num_live + windows.num_removed
         # Zeros cost nothing until they are touched, and few are.
         self._scores_N = np.zeros(num_rows, dtype=np.float32)
@@ -116,7 +140,10 @@ class Merger:
         for row in self._untaken(rows_k):
             if len(self.found) >= limit:
                 return
-            self.found.append(self._grow(row))
+            video = self._video_at(row)
+            if self._taken_N[row] or video.num_moments == self._per_video:
+                continue  # by one that was found elsewhere, as it turns out only now
+            self.found.append(self._grow(row, video))
 
     def _untaken(self, rows_k: NDArray[np.int64]) -> Iterator[int]:
         """Rows that no moment has taken by the time they are asked for."""
@@ -129,9 +156,9 @@ class Merger:
                 yield int(ahead[first])
             at += first + 1 if not taken[first] else len(ahead)
 
-    def _grow(self, row: int) -> Moment:
+    def _grow(self, row: int, video: "_Video") -> Moment:
         """The moment that peaks at this row; what touches it is taken."""
-        video = self._video_at(row)
+        video.num_moments += 1
         peak = row - video.first_row
         start, stop = float(video.starts_S[peak]), float(video.stops_S[peak])
         middle = (start + stop) / 2
@@ -154,7 +181,20 @@ class Merger:
         video = self._videos.get(run.start)
         if video is None:
             video = self._videos[run.start] = _Video(self._windows.columns(run), run.start)
+            if self._after is not None:
+                self._catch_up(video, run, self._after)
         return video
+
+    def _catch_up(self, video: "_Video", run: slice, after: After) -> None:
+        """Let the moments of a video that were found elsewhere take their windows."""
+        scores_S = self._scores(run)
+        rows = np.arange(run.start, run.stop)
+        before_S = ~after.are_past(rows, scores_S)
+        rows = rows[before_S][np.argsort(-scores_S[before_S], kind="stable")]
+        for row in self._untaken(rows):
+            if video.num_moments == self._per_video:
+                return
+            self._grow(row, video)
 
     def _scores(self, rows: slice) -> Vectors:
         """Scores of neighbouring rows; those are computed that nobody has asked for before."""
@@ -172,6 +212,7 @@ class _Video:
 
     def __init__(self, windows: SegmentColumns, first_row: int) -> None:
         self.first_row = first_row
+        self.num_moments = 0
         self.starts_S = windows.starts_N
         self.stops_S = windows.stops_N
         self._latest_stop_S = np.maximum.accumulate(self.stops_S)

@@ -1,12 +1,9 @@
-"""From a query vector to moments: candidates, widened until enough moments are certain.
+"""What a search finds, and a plain search of a view.
 
-What a moment is, and how windows become one: index.search.merging.
+What a moment is, and how windows become one: index.search.merging. How far a search looks:
+index.search.walk.
 
-What is guaranteed: every window that scores above the candidates' floor is a candidate, and what
-scores less than a moment's half-way mark never changes it. So moments that peak above the floor are
-those of a brute-force walk over the whole library.
-
-Axes: k candidates, D dimensions.
+Axes: D dimensions.
 """
 
 from collections.abc import Iterable
@@ -19,18 +16,11 @@ from numpy.typing import NDArray
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
-from index.catalog.columns import SegmentColumns
 from index.catalog.records import SegmentRow
-from index.search.merging import EQUAL, Merger, Moment
+from index.search.walk import MAX_CANDIDATES, Route, ScoredSegment, Walk
 from index.vectors.view import View
 
 MAX_LIMIT = 10_000
-
-MAX_CANDIDATES = 65_536
-"""Live windows after which a search goes no further. They hold more than 400 moments where windows
-follow each other every 2 s, for no moment is longer than five minutes."""
-
-_FIRST_CANDIDATES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +64,6 @@ class Hits(list[Hit]):
         """False where a search looks no further although better hits than the last may be left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredSegment(SegmentRow):
-    """A segment with its score, or the moment that grew from it."""
-
-    video_number: int
-    score: float
-
-
 class FoundMoments(NamedTuple):
     """What a search of a view found."""
 
@@ -119,72 +101,13 @@ def search_view(
         InputError: limit is not within 1..MAX_LIMIT.
         ValueError: the query is not D finite numbers, or all zero.
     """
+    check_limit(limit)
+    walk = Walk(view, query_D, Route(merge=merge, videos=videos))
+    complete = walk.reach(limit, max_candidates=max_candidates)
+    return FoundMoments(walk.settled[:limit], complete, walk.num_candidates)
+
+
+def check_limit(limit: int) -> None:
+    """Raises InputError: limit is not within 1..MAX_LIMIT."""
     if not 1 <= limit <= MAX_LIMIT:
         raise InputError(f"the number of results must be between 1 and {MAX_LIMIT}, got {limit}")
-    query_D = _unit_query(query_D, len(view.sum_D))
-    merger = Merger(view, query_D, background=view.background(query_D)) if merge else None
-    kept = None if videos is None else view.rows_of_videos(videos)
-    num_wanted = _first_candidates(view, limit, merge=merge)
-    while True:
-        rows_k, scores_k, floor = view.candidates(query_D, num_wanted, kept=kept)
-        if merger:
-            # Not those at the floor: a row that was not fetched may score the same and be the peak.
-            merger.take(rows_k[scores_k > floor], limit=limit)
-            num_certain = len(merger.found)
-        else:
-            num_certain = int(np.count_nonzero(scores_k >= floor - EQUAL))
-        complete = num_certain >= limit or floor == -np.inf
-        if complete or num_wanted >= max_candidates:
-            break
-        num_wanted = min(4 * num_wanted, max_candidates)
-    if merger:
-        merger.take(rows_k, limit=limit)  # where they are not complete, the likeliest fill up
-        moments = _moments(view, merger.found)
-    else:
-        moments = _windows(view, rows_k[:limit], scores_k[:limit])
-    return FoundMoments(moments, complete, len(rows_k))
-
-
-def _first_candidates(view: View, limit: int, *, merge: bool) -> int:
-    """How many windows to fetch first.
-
-    More than is needed cost an exact search nothing, as it looks at all rows anyhow, and a second
-    look costs as much again. An approximate one looks further the more is asked for, and the last
-    windows that it finds are as certain as they will ever be.
-    """
-    if merge or view.is_exact:
-        return max(_FIRST_CANDIDATES, 2 * limit)
-    return limit
-
-
-def _windows(view: View, rows_k: NDArray[np.int64], scores_k: Vectors) -> list[ScoredSegment]:
-    windows = view.columns(rows_k)
-    times = zip(windows.starts_N.tolist(), windows.stops_N.tolist(), strict=True)
-    return _scored_segments(windows, times, scores_k.tolist())
-
-
-def _moments(view: View, found: list[Moment]) -> list[ScoredSegment]:
-    peaks = view.columns(np.array([moment.row for moment in found], dtype=np.int64))
-    times = [(moment.start_seconds, moment.stop_seconds) for moment in found]
-    return _scored_segments(peaks, times, [moment.score for moment in found])
-
-
-def _scored_segments(
-    peaks: SegmentColumns, times: Iterable[tuple[float, float]], scores: Iterable[float]
-) -> list[ScoredSegment]:
-    """What was columns becomes objects here, once it is known what is asked for."""
-    names = zip(peaks.ids_N.tolist(), peaks.video_numbers_N.tolist(), strict=True)
-    return [
-        ScoredSegment(start, stop, segment_id=segment_id, video_number=number, score=score)
-        for (segment_id, number), (start, stop), score in zip(names, times, scores, strict=True)
-    ]
-
-
-def _unit_query(query_D: Vectors, embed_dim: int) -> Vectors:
-    query_D = np.ascontiguousarray(query_D, dtype=np.float32)
-    if query_D.shape != (embed_dim,):
-        raise ValueError(f"query must be ({embed_dim},), got {query_D.shape}")
-    norm = float(np.linalg.norm(query_D))
-    if not np.isfinite(norm) or norm == 0:
-        raise ValueError(f"query must be finite and not zero, got norm {norm}")
-    return query_D / np.float32(norm)

@@ -151,6 +151,15 @@ class Part:
         here = offsets < np.diff(first_rows_R, append=self.num_rows)[runs]
         return np.unique(first_rows_R[runs[here]] + offsets[here])
 
+    def num_up_to(self, segment_id: int) -> int:
+        """How many rows have no higher id."""
+        _, first_rows_R, first_ids_R = self.runs
+        run = int(np.searchsorted(first_ids_R, segment_id, side="right")) - 1
+        if run < 0:
+            return 0
+        stop = self.num_rows if run + 1 == len(first_rows_R) else int(first_rows_R[run + 1])
+        return min(int(first_rows_R[run] + segment_id - first_ids_R[run]) + 1, stop)
+
     def run_at(self, row: int) -> slice:
         """All rows of the video that this row belongs to."""
         return run_at(self.runs.first_rows_R, row, num_rows=self.num_rows)
@@ -174,8 +183,9 @@ class Part:
             return PartCandidates(
                 np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), -np.inf
             )
-        if keep_N is not None and num_kept <= max(k, _FEW_ROWS):
-            return self._best(np.flatnonzero(keep_N), query_D, k)
+        if num_kept == k or (keep_N is not None and num_kept <= _FEW_ROWS):
+            every = np.arange(self.num_rows) if keep_N is None else np.flatnonzero(keep_N)
+            return self._best(every, query_D, k)
         index = self.index
         if not index.is_exact and num_kept <= _EXACT_SHARE * self.num_rows:
             index = ExactIndex(self.matrix)
@@ -192,7 +202,7 @@ class Part:
     def _best(self, rows: NDArray[np.int64], query_D: Vectors, k: int) -> PartCandidates:
         """The `k` best of some rows, each of them scored."""
         scores = self.scores(rows, query_D)
-        best_first = np.lexsort((rows, -scores))[:k]
+        best_first = np.argsort(-scores, kind="stable")[:k]  # the rows ascend
         floor = float(scores[best_first[-1]]) if k < len(rows) else -np.inf
         return PartCandidates(rows[best_first], scores[best_first], floor)
 

@@ -107,6 +107,11 @@ class Tail:
         scores_K: Vectors = (products_K * self.rows_C["inverse_norm"][rows]).clip(-1, 1)
         return scores_K
 
+    def num_up_to(self, segment_id: int) -> int:
+        """How many rows have no higher id."""
+        ids_M = self.rows_C["segment_id"][: self.num_rows]
+        return int(np.searchsorted(ids_M, segment_id, side="right"))
+
     def run_at(self, row: int) -> slice:
         """All rows of the video that this row belongs to."""
         return run_at(self.first_rows_R, row, num_rows=self.num_rows)

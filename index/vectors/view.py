@@ -201,6 +201,11 @@ class View:
             scores_K[at] = place.scores(rows[at] - first_row, query_D)
         return scores_K
 
+    def num_up_to(self, segment_id: int) -> int:
+        """How many rows have no higher id, removed ones among them: they come first."""
+        places = [placed.part.num_up_to(segment_id) for placed in self.parts]
+        return sum(places) + self.tail.num_up_to(segment_id)
+
     def rows_of_videos(self, video_numbers: NDArray[np.int64]) -> Kept:
         """The rows of some videos, for `candidates` to keep to."""
         return Kept(
@@ -227,7 +232,7 @@ class View:
         found = self.tail.search(query_D, k, keep_M=None if kept is None else kept.tail_M)
         rows_k = np.concatenate([*rows, found.rows_k + self.num_in_parts])
         scores_k = np.concatenate([*scores, found.scores_k])
-        best_first = np.lexsort((rows_k, -scores_k))
+        best_first = np.argsort(-scores_k, kind="stable")
         return Candidates(rows_k[best_first], scores_k[best_first], max(floor, found.floor))
 
     def _place_of(self, row: int) -> "tuple[Part | Tail, int]":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from index.search.merging import MAX_MOMENT_SECONDS, half_way
-from index.search.moments import ScoredSegment
+from index.search.walk import ScoredSegment
 
 
 def scored_segment(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
 from index.search.merging import MAX_MOMENT_SECONDS, Merger, half_way
-from index.search.moments import ScoredSegment
+from index.search.walk import ScoredSegment
 from tests.index.search.brute_force import (
     best_first,
     scored_segment,

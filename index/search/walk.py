@@ -1,0 +1,261 @@
+"""Through all moments of a view, best first, as far as somebody asks.
+
+    candidates of the view, widened fourfold until enough moments peak above their floor
+    v                                       -> moments grow from them (index.search.merging)
+    settled: what was told, in its order    -> never changes again
+
+What is guaranteed: every window that scores above the candidates' floor is a candidate, and what
+scores less than a moment's half-way mark never changes it. So moments that peak above the floor are
+those of a brute-force walk over the whole library. Where a part is searched approximately that
+holds as far as its recall goes.
+
+A walk can begin behind a moment that another walk ended with, in a view that has grown since: of a
+video that it meets it first finds the moments that peak before, and of no other.
+
+Axes: k candidates, D dimensions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpd_model.encoder import Vectors
+from index.catalog.columns import SegmentColumns
+from index.catalog.records import SegmentRow
+from index.search.merging import After, Merger
+from index.vectors.view import View
+
+MAX_CANDIDATES = 65_536
+"""Live windows after which a walk that may look at all of them does so at once. They hold more than
+400 moments where windows follow each other every 2 s, for no moment is longer than five minutes."""
+
+_FIRST_CANDIDATES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredSegment(SegmentRow):
+    """A segment with its score, or the moment that grew from it."""
+
+    video_number: int
+    score: float
+
+
+class Place(NamedTuple):
+    """A moment as a walk knows it again: by its score, and its best window among equal ones."""
+
+    score: float
+    segment_id: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """What a walk goes through."""
+
+    merge: bool
+    """False for raw windows instead of moments."""
+
+    videos: NDArray[np.int64] | None = None
+    """Numbers of the videos to search; None for all. A moment is as wide as it would be without:
+    the background stays that of the whole library."""
+
+    per_video: int | None = None
+    """A video has no more moments than so many."""
+
+    background: float | None = None
+    """Of the view where the walk began; None where that is this one."""
+
+    last_segment_id: int | None = None
+    """The newest segment there; None where that is this view's."""
+
+    after: Place | None = None
+    """The last moment that was told; None for none."""
+
+
+class Walk:
+    """The moments of a view for one query, best first; for one thread."""
+
+    def __init__(
+        self, view: View, query_D: Vectors, route: Route, *, first_candidates: int = 0
+    ) -> None:
+        """Fetch nothing yet.
+
+        Args:
+            first_candidates: so many windows were looked at where the walk ended before.
+
+        Raises:
+            ValueError: the query is not D finite numbers, or all zero.
+        """
+        self.view = view
+        self.query_D = _unit_query(query_D, len(view.sum_D))
+        self.background = (
+            view.background(self.query_D) if route.background is None else route.background
+        )
+        self.num_candidates = 0
+        """Windows that were fetched; moments that peak above all others are certain."""
+        self.num_fetches = 0
+        self.settled: list[ScoredSegment] = []
+        """Best first."""
+        self._route = route
+        self._kept = None if route.videos is None else view.rows_of_videos(route.videos)
+        newest = route.last_segment_id
+        self._stop_row = None if newest is None else view.num_up_to(newest)
+        self._after = _after(view, route.after)
+        self._wanted = first_candidates
+        self._rows_k: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._scores_k: Vectors = np.empty(0, dtype=np.float32)
+        self._floor = np.inf
+        self._merger = self._made_merger() if route.merge else None
+        self._num_taken = 0
+
+    def reach(self, num: int, *, max_candidates: int | None = None) -> bool:
+        """Go on until `num` moments are settled, or all there are.
+
+        Args:
+            max_candidates: look no further than at so many windows; None looks at all if need be.
+
+        Returns:
+            False where it was stopped: the last ones are the likeliest, and may not be the best.
+        """
+        complete = True
+        while len(self.settled) < num:
+            if not self.num_fetches:
+                wanted = max(self._wanted, self._first_candidates(num))
+                self._fetch(self._allowed(wanted, max_candidates))
+            missing = num - len(self.settled)
+            num_certain = self._take(missing, self._floor)
+            if num_certain < missing and self._floor > -np.inf:
+                if max_candidates is None or self._wanted < max_candidates:
+                    self._fetch(self._allowed(4 * self._wanted, max_candidates))
+                    continue
+                complete = False
+                num_certain = self._take(missing, -np.inf)
+            if not num_certain:
+                break
+            self._settle(missing)
+        return complete
+
+    def _first_candidates(self, num: int) -> int:
+        """How many windows to fetch first.
+
+        More than is needed cost an exact search nothing, as it looks at all rows anyhow, and a
+        second look costs as much again. An approximate one looks further the more is asked for,
+        and of the windows that it finds all but the last are as certain as they will ever be.
+        """
+        if self._merger is not None or self.view.is_exact:
+            return max(_FIRST_CANDIDATES, 2 * num)
+        return num + 1
+
+    def _allowed(self, wanted: int, max_candidates: int | None) -> int:
+        if max_candidates is not None:
+            return min(wanted, max_candidates)
+        return wanted if wanted <= MAX_CANDIDATES else max(wanted, self.view.num_live)
+
+    def _fetch(self, num_wanted: int) -> None:
+        self.num_fetches += 1
+        self._wanted = num_wanted
+        rows_k, scores_k, self._floor = self.view.candidates(
+            self.query_D, num_wanted, kept=self._kept
+        )
+        self.num_candidates = len(rows_k)
+        if self._stop_row is not None:
+            old_k = rows_k < self._stop_row
+            rows_k, scores_k = rows_k[old_k], scores_k[old_k]
+        if self._merger is None and self._route.per_video is not None:
+            few_k = self._first_of_their_videos(rows_k, self._route.per_video)
+            rows_k, scores_k = rows_k[few_k], scores_k[few_k]
+        if self._after is not None:
+            past_k = self._after.are_past(rows_k, scores_k)
+            rows_k, scores_k = rows_k[past_k], scores_k[past_k]
+        self._rows_k, self._scores_k = rows_k, scores_k
+
+    def _first_of_their_videos(self, rows_k: NDArray[np.int64], num: int) -> NDArray[np.bool_]:
+        """Which rows, of these from the best one on, are among the first `num` of their video."""
+        numbers_k = self.view.columns(rows_k).video_numbers_N
+        by_video = np.argsort(numbers_k, kind="stable")
+        sorted_k = numbers_k[by_video]
+        places_k = np.arange(len(rows_k)) - np.searchsorted(sorted_k, sorted_k, side="left")
+        few_k = np.empty(len(rows_k), dtype=bool)
+        few_k[by_video] = places_k < num
+        return few_k
+
+    def _take(self, missing: int, floor: float) -> int:
+        """Find moments among the candidates above a floor; how many are found, yet unsettled."""
+        # Not those at the floor: a row that was not fetched may score the same and come before.
+        above = slice(0, int(np.searchsorted(-self._scores_k, -floor, side="left")))
+        if self._merger is None:
+            return len(self._scores_k[above])
+        self._merger.take(self._rows_k[above], limit=self._num_taken + missing)
+        return len(self._merger.found) - self._num_taken
+
+    def _settle(self, missing: int) -> None:
+        """Tell what was found, in its order.
+
+        What an approximate search finds only when it looks further, and scores more than what was
+        told before, comes too late and is lost, as what it never finds.
+        """
+        if self._merger is None:
+            told = _windows(self.view, self._rows_k[:missing], self._scores_k[:missing])
+            self._rows_k, self._scores_k = self._rows_k[missing:], self._scores_k[missing:]
+        else:
+            told = self._merger_moments()
+        if told:
+            last = told[-1]
+            self._after = _after(self.view, Place(last.score, last.segment_id))
+        self.settled += told
+
+    def _merger_moments(self) -> list[ScoredSegment]:
+        assert self._merger is not None
+        found = sorted(
+            self._merger.found[self._num_taken :], key=lambda moment: (-moment.score, moment.row)
+        )
+        self._num_taken = len(self._merger.found)
+        rows = np.array([moment.row for moment in found], dtype=np.int64)
+        if self._after is not None and found:
+            scores = np.array([moment.score for moment in found], dtype=np.float32)
+            past = self._after.are_past(rows, scores)
+            found, rows = [m for m, is_past in zip(found, past, strict=True) if is_past], rows[past]
+        times = [(moment.start_seconds, moment.stop_seconds) for moment in found]
+        return _scored(self.view.columns(rows), times, [moment.score for moment in found])
+
+    def _made_merger(self) -> Merger:
+        return Merger(
+            self.view,
+            self.query_D,
+            background=self.background,
+            after=self._after,
+            per_video=self._route.per_video,
+        )
+
+
+def _after(view: View, place: Place | None) -> After | None:
+    return None if place is None else After(place.score, view.num_up_to(place.segment_id))
+
+
+def _windows(view: View, rows_k: NDArray[np.int64], scores_k: Vectors) -> list[ScoredSegment]:
+    windows = view.columns(rows_k)
+    times = zip(windows.starts_N.tolist(), windows.stops_N.tolist(), strict=True)
+    return _scored(windows, times, scores_k.tolist())
+
+
+def _scored(
+    peaks: SegmentColumns, times: Iterable[tuple[float, float]], scores: Iterable[float]
+) -> list[ScoredSegment]:
+    """What was columns becomes objects here, once it is known what is asked for."""
+    names = zip(peaks.ids_N.tolist(), peaks.video_numbers_N.tolist(), strict=True)
+    return [
+        ScoredSegment(start, stop, segment_id=segment_id, video_number=number, score=score)
+        for (segment_id, number), (start, stop), score in zip(names, times, scores, strict=True)
+    ]
+
+
+def _unit_query(query_D: Vectors, embed_dim: int) -> Vectors:
+    query_D = np.ascontiguousarray(query_D, dtype=np.float32)
+    if query_D.shape != (embed_dim,):
+        raise ValueError(f"query must be ({embed_dim},), got {query_D.shape}")
+    norm = float(np.linalg.norm(query_D))
+    if not np.isfinite(norm) or norm == 0:
+        raise ValueError(f"query must be finite and not zero, got norm {norm}")
+    return query_D / np.float32(norm)
