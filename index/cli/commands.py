@@ -1,9 +1,8 @@
-"""`cpd index add`, `cpd search` and `cpd label`; the rest of `cpd index` is index.cli.upkeep.
+"""`cpd index add` and `cpd label`; the rest of `cpd index` is index.cli.upkeep.
 
 Everything heavy is imported inside the commands, so that `cpd --help` answers at once.
 """
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
 from index.cli import upkeep
+from index.cli.loading import load_encoder_told, say
 from index.cli.options import (
     Device,
     Hop,
@@ -26,10 +26,10 @@ from index.cli.options import (
     Window,
     print_json,
 )
-from index.cli.printing import print_hits, print_labels, print_report
+from index.cli.printing import print_labels, print_report
+from index.cli.search import search
 
 if TYPE_CHECKING:
-    from cpd_model.encoder import Encoder, TextEncoder
     from index.library.add_report import AddReport
 
 index_app = typer.Typer(
@@ -133,7 +133,7 @@ def _add(
         window_seconds=window_seconds,
         hop_seconds=hop_seconds,
         device=device,
-        load=_load_encoder,
+        load=load_encoder_told,
     )
     with (
         library,
@@ -149,49 +149,6 @@ def _add(
             index_kind=index_kind,
             listener=progress,
         )
-
-
-def search(
-    query: Annotated[str, typer.Argument(help="What the moment shows, in your own words.")],
-    library: LibraryFolder,
-    limit: Annotated[
-        int, typer.Option("-k", "--limit", min=1, max=1000, help="Moments to find.")
-    ] = 10,
-    merge: Annotated[
-        bool,
-        typer.Option(
-            "--merge/--no-merge", help="Join neighbouring windows of a video into one moment."
-        ),
-    ] = True,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> None:
-    """Find moments by describing them."""
-    # One text is little work. Before NumPy is imported its threads can be told not to start: they
-    # gain nothing here, and wait for each other for seconds where other programs want the cores.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from index.library.opening import open_for_search
-    from index.search.query import words_of
-
-    words = words_of(query)
-    opened, encoder = open_for_search(library, device=device, load=_load_text_encoder)
-    with opened:
-        query_D = encoder.encode_text([words])[0]
-        hits = opened.search(query_D, fingerprint=encoder.fingerprint, limit=limit, merge=merge)
-    if as_json:
-        found = [hit.as_json() for hit in hits]
-        print_json(
-            {
-                "query": query,
-                "model": encoder.name,
-                "exact": hits.exact,
-                "recall": hits.recall,
-                "complete": hits.complete,
-                "hits": found,
-            }
-        )
-    else:
-        print_hits(hits)
 
 
 def label(
@@ -218,9 +175,9 @@ def label(
     windows = choose_windows(window, hop)
     check_video(video)
     names = read_labels(words=labels, file=labels_file)
-    encoder = _load_encoder(model, device)
+    encoder = load_encoder_told(model, device)
     if weakness := weakness_of(encoder.name):
-        _say(f"note: {weakness}")
+        say(f"note: {weakness}")
     with DecodePool(num_workers=None) as pool:
         labelled = label_video(
             video,
@@ -234,24 +191,6 @@ def label(
         print_json(labelled.as_json(top=top))
     else:
         print_labels(labelled, top=top, timeline=timeline)
-
-
-def _load_encoder(model: str | None, device: str) -> "Encoder":
-    """Load a model; a person is told when it has to be made or fetched first."""
-    from cpd_model.loading import load_encoder
-
-    return load_encoder(model, device=device, on_message=_say)
-
-
-def _load_text_encoder(model: str | None, device: str) -> "TextEncoder":
-    """The same of what a text needs alone."""
-    from cpd_model.loading import load_text_encoder
-
-    return load_text_encoder(model, device=device, on_message=_say)
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 @contextmanager
