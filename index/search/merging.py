@@ -93,7 +93,8 @@ class After(NamedTuple):
         """Which rows come behind it, where the best come first (k,)."""
         score = np.float32(self.score)
         past_k: NDArray[np.bool_] = scores_k < score
-        return past_k | ((scores_k == score) & (rows_k >= self.first_row))
+        past_k |= (scores_k == score) & (rows_k >= self.first_row)
+        return past_k
 
 
 class Merger:
