@@ -1,0 +1,285 @@
+"""Documents of metadata: free JSON objects of bounded size, what they say, and how they combine.
+
+    container  {"title": "clip0007", "gps": {"lat": 48.85, "lon": 2.29}}
+    sidecar    {"title": "Holiday", "tags": ["beach", "dog"]}
+    user       {"gps": null}
+    merged     {"title": "Holiday", "tags": ["beach", "dog"]}
+    facts      title = Holiday; tags = beach; tags = dog
+
+A document is an object whose values are numbers, texts, booleans, null, lists and objects. It is
+checked where it comes in, so that what is stored can be read again by any JSON parser: no NaN, no
+key twice, no halves of surrogate pairs, and bounded in size and depth.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+
+from cpd_model.errors import InputError
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+Document: TypeAlias = dict[str, JsonValue]
+
+MOST_CHARACTERS = 1 << 20
+"""Of a document as JSON."""
+
+MOST_VALUES = 10_000
+"""Numbers, texts and booleans of one document, wherever they stand in it."""
+
+DEEPEST_LEVEL = 32
+"""Objects and lists within each other."""
+
+LONGEST_KEY = 200
+"""Characters of a fact's key: the keys on the way to a value, joined by dots."""
+
+_A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?", re.ASCII)
+_PART_OF_A_DATE = re.compile(
+    r"(?P<year>\d{4})(?:[-:/.]?(?P<month>\d{2})(?:[-:/.]?(?P<day>\d{2}))?)?(?P<rest>[T ].*)?",
+    re.ASCII,
+)
+
+
+class Fact(NamedTuple):
+    """One value of a document, in the form in which it is filtered by."""
+
+    key: str
+    """`gps.lat`: the keys on the way to it. Values of a list share the list's key."""
+
+    text: str
+    """As written; `true` and `false` for booleans."""
+
+    number: float | None
+    """Of a number itself, of a boolean 0 or 1, of a date seconds since 1970; else None."""
+
+
+def parse_document(text: str) -> Document:
+    """Read a document that somebody wrote.
+
+    Raises:
+        InputError: as `parse_object` and `checked_document`.
+    """
+    return checked_document(parse_object(text))
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Read a JSON object of any size.
+
+    Raises:
+        InputError: it is no JSON, no object, or holds what no document may; the sentence says
+            where, without naming the file.
+    """
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object_of_pairs, parse_constant=_refuse_constant
+        )
+    except RecursionError as error:
+        raise InputError(_too_deep()) from error
+    except ValueError as error:
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "a number is too long"
+        raise InputError(f"it is not JSON: {reason}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"it must hold a JSON object, {{...}}, and holds {_kind_of(value)}")
+    return value
+
+
+def checked_document(value: Mapping[str, Any]) -> Document:
+    """The same document, plain and within the bounds.
+
+    Raises:
+        InputError: a value is none of JSON's, or a bound is broken.
+    """
+    document = {_plain_text(key): _checked(item, level=1) for key, item in value.items()}
+    num_values = sum(1 for _ in _leaves(document, ""))
+    if num_values > MOST_VALUES:
+        raise InputError(f"it holds {num_values} values, and at most {MOST_VALUES} are taken")
+    length = len(dump_document(document))
+    if length > MOST_CHARACTERS:
+        raise InputError(
+            f"it has {length} characters as JSON, and at most {MOST_CHARACTERS} are taken"
+        )
+    return document
+
+
+def dump_document(document: Document) -> str:
+    """A document as JSON, keys in their order; `json.loads` brings back the same."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def merged(*documents: Document) -> Document:
+    """Documents laid over each other, later ones above, as JSON Merge Patch does (RFC 7396).
+
+    Objects are merged key by key; anything else replaces what is below; null hides it.
+    """
+    result: Document = {}
+    for document in documents:
+        result = _patched(result, document)
+    return result
+
+
+def facts_of(document: Document) -> list[Fact]:
+    """The values of a merged document, each once, in their order; null and [] say nothing.
+
+    The key `date` takes dates in more forms than other keys, see `date_seconds`.
+    """
+    facts = (_fact(key, value) for key, value in _leaves(document, ""))
+    return list(dict.fromkeys(facts))
+
+
+def set_value(document: Document, key: str, value: JsonValue) -> Document:
+    """A document with one value set; `gps.lat` reaches into the object `gps`, or makes it.
+
+    Raises:
+        InputError: the key is empty or too long.
+    """
+    require_key(key)
+    if key in document or "." not in key:
+        return {**document, key: value}
+    first, rest = key.split(".", 1)
+    inner = document.get(first)
+    return {**document, first: set_value(inner if isinstance(inner, dict) else {}, rest, value)}
+
+
+def unset_key(document: Document, key: str) -> Document:
+    """A document without a key, `gps.lat` being that of the object `gps`; unchanged without it."""
+    result: Document = {}
+    for name, value in document.items():
+        if name == key:
+            continue
+        if isinstance(value, dict) and key.startswith(f"{name}."):
+            value = unset_key(value, key.removeprefix(f"{name}."))
+            if not value:
+                continue
+        result[name] = value
+    return result
+
+
+def require_key(key: str) -> None:
+    """Refuse a key that no fact can have.
+
+    Raises:
+        InputError: it is empty, too long, or a part between dots is empty.
+    """
+    if not all(part.strip() for part in key.split(".")) or len(key) > LONGEST_KEY:
+        raise InputError(
+            f"{key[:40]!r} cannot be a key: it is a name such as camera or gps.lat, of at most "
+            f"{LONGEST_KEY} characters"
+        )
+
+
+def date_seconds(value: JsonValue) -> float | None:
+    """Seconds since 1970 UTC of a date; None where it is none.
+
+    Texts are ISO 8601 (`2024-05-01`, `2024-05-01T10:00:00+02:00`), also cut short (`2024-05`,
+    `2024`), with other separators (`2024:05:01 10:00:00`, as in EXIF) or without (`20240501`);
+    without a zone they are UTC. A number of four or eight digits is read as such a text, any other
+    is seconds since 1970.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, int | float) and not re.fullmatch(r"\d{4}|\d{8}", str(value)):
+        return _as_float(value)
+    match = _PART_OF_A_DATE.fullmatch(str(value).strip())
+    if match is None:
+        return None
+    day = f"{match['year']}-{match['month'] or '01'}-{match['day'] or '01'}"
+    seconds = _iso_seconds(day + (match["rest"] or ""))
+    return _as_float(value) if seconds is None and not isinstance(value, str) else seconds
+
+
+def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InputError(f"the key {twice[:40]!r} stands twice in one object")
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    raise InputError(f"{name} is no JSON number")
+
+
+def _checked(value: Any, *, level: int) -> JsonValue:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _plain_text(value)
+    if isinstance(value, int | float):
+        if not math.isfinite(_as_float(value) or 0.0) or _as_float(value) is None:
+            raise InputError("a number in it is too large")
+        return value
+    if level >= DEEPEST_LEVEL:
+        raise InputError(_too_deep())
+    if isinstance(value, list | tuple):
+        return [_checked(item, level=level + 1) for item in value]
+    if isinstance(value, Mapping):
+        return {_plain_text(key): _checked(item, level=level + 1) for key, item in value.items()}
+    raise InputError(f"{type(value).__name__} is no JSON value")
+
+
+def _plain_text(text: object) -> str:
+    """A text that UTF-8 can hold: halves of surrogate pairs are replaced."""
+    if not isinstance(text, str):
+        raise InputError(f"a key must be a text, got {type(text).__name__}")
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _patched(below: Document, above: Document) -> Document:
+    result = dict(below)
+    for key, value in above.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            under = result.get(key)
+            result[key] = _patched(under if isinstance(under, dict) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _leaves(value: JsonValue, key: str) -> Iterator[tuple[str, JsonValue]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, key)
+    elif value is not None:
+        yield key, value
+
+
+def _fact(key: str, value: JsonValue) -> Fact:
+    key = key[:LONGEST_KEY]
+    if isinstance(value, str):
+        text, number = value, _iso_seconds(value) if _A_DATE.fullmatch(value) else None
+    else:
+        text, number = json.dumps(value), _as_float(value)
+    return Fact(key, text, date_seconds(value) if key == "date" else number)
+
+
+def _iso_seconds(text: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _as_float(value: JsonValue) -> float | None:
+    assert isinstance(value, int | float)
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _kind_of(value: object) -> str:
+    names = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _too_deep() -> str:
+    return f"it has more than {DEEPEST_LEVEL} levels of objects and lists within each other"

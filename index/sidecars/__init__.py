@@ -1,0 +1,1 @@
+"""What files beside a video say of it: found by their names, read without trust."""
