@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import Frames
+from index.documents import Document
 from index.errors import VideoError, VideoMemoryError
 from index.video.facts import VideoFacts
-from index.video.file import long_gaps, probe
+from index.video.file import container_document, long_gaps, probe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +45,9 @@ class HashedFacts(NamedTuple):
 
     gaps_G2: NDArray[np.float64]
     """Where no new frame appears for long; see `index.video.file.long_gaps`."""
+
+    document: Document
+    """What the container says of the video; see `index.video.file.container_document`."""
 
 
 class FramesFile(NamedTuple):
@@ -86,7 +90,7 @@ def run_task(function: Callable[P, R], path: Path, /, *args: P.args, **kwargs: P
 
 
 def hash_and_probe(path: Path, *, gap_seconds: float) -> HashedFacts:
-    """SHA-256 of a file's content, the facts of the video in it and its gaps, in one visit.
+    """SHA-256 of a file's content, and what there is to know of the video in it, in one visit.
 
     Raises:
         NotAVideoError: its content is no video.
@@ -96,9 +100,10 @@ def hash_and_probe(path: Path, *, gap_seconds: float) -> HashedFacts:
     gaps_G2 = long_gaps(path, gap_seconds=gap_seconds)
     try:
         with path.open("rb") as file:
-            return HashedFacts(hashlib.file_digest(file, "sha256").hexdigest(), facts, gaps_G2)
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise VideoError(path, (error.strerror or str(error)).lower()) from error
+    return HashedFacts(content_hash, facts, gaps_G2, container_document(path))
 
 
 def frames_to_file(

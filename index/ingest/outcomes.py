@@ -4,11 +4,12 @@ Axes: S segments, D dimensions of the embedding.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from cpd_model.encoder import Vectors
+from index.documents import Document
 from index.errors import VideoError
 from index.file_version import FileVersion
 from index.segments import Segment
@@ -29,6 +30,8 @@ class HashedVideo:
 
     file: FileVersion
     facts: VideoFacts
+    document: Document = field(default_factory=dict)
+    """What the container says of the video."""
 
     @property
     def path(self) -> Path:

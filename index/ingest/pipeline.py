@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import ClipSpec, Encoder, FrameEncoder, Frames, Vectors
+from index.documents import Document
 from index.errors import NoFrameError, NotAVideoError, VideoError
 from index.file_version import FileVersion
 from index.ingest.encode_queue import Encoded, EncodeQueue
@@ -92,6 +93,7 @@ class _Video:
 
     file: FileVersion
     facts: "VideoFacts | None" = None
+    document: Document = field(default_factory=dict)
     segments: Sequence[Segment] = ()
     to_decode: deque[DecodeTask] = field(default_factory=deque)
     num_unfinished: int = 0
@@ -233,7 +235,7 @@ class Pipeline:
             return
         video, future = event
         try:
-            content_hash, video.facts, gaps_G2 = future.result()
+            content_hash, video.facts, gaps_G2, video.document = future.result()
         except VideoError as error:
             self._fail(video, error.reason, error=error)
             return
@@ -324,12 +326,15 @@ class Pipeline:
             return
         del self._open[video]
         if video.embeddings_SD is None:
-            self._ready.append(KnownVideo(file=video.file, facts=video.facts))
+            self._ready.append(
+                KnownVideo(file=video.file, facts=video.facts, document=video.document)
+            )
         else:
             self._ready.append(
                 EmbeddedVideo(
                     file=video.file,
                     facts=video.facts,
+                    document=video.document,
                     segments=video.segments,
                     embeddings_SD=video.embeddings_SD,
                 )

@@ -78,5 +78,7 @@ def _hashed(file: FileVersion, future: "Future[HashedFacts]") -> Iterator[Hashed
         found = future.result()
         if file.is_current():
             yield HashedVideo(
-                file=replace(file, content_hash=found.content_hash), facts=found.facts
+                file=replace(file, content_hash=found.content_hash),
+                facts=found.facts,
+                document=found.document,
             )

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cpd_model.encoder import ClipSpec, Frames
+from index.documents import Document
 from index.video.extensions import OTHER_EXTENSIONS, VIDEO_EXTENSIONS
 from index.video.facts import VideoFacts
 from index.video.nearest import read_nearest, scan_of
@@ -70,6 +71,15 @@ def probe(path: Path | str) -> VideoFacts:
         num_frames=len(scan.order_D),
         has_audio=scan.facts.has_audio,
     )
+
+
+def container_document(path: Path | str) -> Document:
+    """What a container says of its video: title, date, place; from the scan that `probe` made.
+
+    Raises:
+        NotAVideoError, VideoError: as `probe`.
+    """
+    return scan_of(Path(path)).facts.document
 
 
 def long_gaps(path: Path | str, *, gap_seconds: float) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from index.documents import Document
 from index.errors import NoFrameError, VideoError
 from index.video.order import (
     NEVER,
@@ -35,6 +36,7 @@ from index.video.order import (
 )
 from index.video.picture import Shape, pixel_aspect, shape_of
 from index.video.source import VideoPacket, decode_packet, open_video, read_packets
+from index.video.tags import document_of_tags
 
 _RESTARTING_FORMATS = ("mpegts", "mpeg", "mpegtsraw")
 """Broadcast and camera containers, whose clock may be set while they run."""
@@ -69,6 +71,8 @@ class SourceFacts:
     """Whether pictures may be decoded in another order than they are shown in."""
     shape: Shape
     """Of the first frame; later ones may differ."""
+    document: Document
+    """What the container says of the video; see index.video.tags."""
 
     @classmethod
     def of(
@@ -86,6 +90,7 @@ class SourceFacts:
             frame_seconds=float(1 / rate) if rate else _DEFAULT_FRAME_SECONDS,
             reorders=bool(context.has_b_frames),
             shape=shape_of(first, pixel_aspect(stream)),
+            document=document_of_tags(container.metadata),
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from cpd_model.encoder import ClipSpec, Frames
 from index.decoding.worker import HashedFacts
+from index.documents import Document
 from index.errors import VideoError
 from index.video.facts import VideoFacts
 
@@ -57,6 +58,7 @@ class FakeDecoder:
         refused: what is raised where a file of this name is probed.
         hung: files whose frames never come. They are probed at once, so that they hang early.
         gaps: where no frame appears for long, by file name: (start, stop) in seconds.
+        documents: what the container says, by file name.
         num_held: answers that wait at least until so many do, so that orders mix.
     """
 
@@ -68,6 +70,7 @@ class FakeDecoder:
         refused: dict[str, type[VideoError]] | None = None,
         hung: frozenset[str] = frozenset(),
         gaps: dict[str, list[tuple[float, float]]] | None = None,
+        documents: dict[str, Document] | None = None,
         num_workers: int = 2,
         seed: int = 0,
         num_held: int = 3,
@@ -79,6 +82,7 @@ class FakeDecoder:
         self._refused = refused or {}
         self._hung = hung
         self._gaps = gaps or {}
+        self._documents = documents or {}
         self._random = random.Random(seed)
         self._num_held = num_held
         self._on_read = on_read or (lambda path, count: None)
@@ -115,7 +119,8 @@ class FakeDecoder:
             content_hash = hashlib.sha256(path.read_bytes()).hexdigest()
             gaps = [gap for gap in self._gaps.get(path.name, []) if gap[1] - gap[0] > gap_seconds]
             gaps_G2 = np.array(gaps, dtype=np.float64).reshape(-1, 2)
-            return HashedFacts(content_hash, facts_of(self._durations[path.name]), gaps_G2)
+            facts = facts_of(self._durations[path.name])
+            return HashedFacts(content_hash, facts, gaps_G2, self._documents.get(path.name, {}))
 
         if path.name in self._hung:
             probed: Future[HashedFacts] = Future()
