@@ -51,7 +51,7 @@ def fill(folder: Path, num_videos: int) -> None:
     for start in range(0, num_videos, _VIDEOS_A_COMMIT):
         with catalog.write_transaction() as transaction:
             for number in range(start, min(start + _VIDEOS_A_COMMIT, num_videos)):
-                put_indexed(transaction, **_video(number, space.video(number)))
+                put_indexed(transaction, **_video(number, space.video(number)), model_number=1)
     catalog.close()
 
 
@@ -62,7 +62,7 @@ def fill_with(folder: Path, vectors_ND: Vectors) -> None:
     for start in range(0, len(vectors_ND), _ROWS_A_COMMIT):
         with catalog.write_transaction() as transaction:
             block_SD = np.asarray(vectors_ND[start : start + _ROWS_A_COMMIT])
-            put_indexed(transaction, **_video(start, block_SD))
+            put_indexed(transaction, **_video(start, block_SD), model_number=1)
     catalog.close()
 
 

@@ -32,9 +32,9 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        raise _sentence(path, str(error.orig)) from error
+        raise _sentence(path, error.orig) from error
     except sqlite3.DatabaseError as error:
-        raise _sentence(path, str(error)) from error
+        raise _sentence(path, error) from error
     except _BY_DAMAGE_ALONE as error:
         # Of a text it may be SQLite's own sentence, which quotes the damaged bytes.
         raise _damaged(path, "it holds what cannot be") from error
@@ -64,8 +64,8 @@ def _damaged(path: Path, said: str) -> LibraryCorruptError:
     )
 
 
-def _sentence(path: Path, said: str) -> LibraryError:
-    folder = path.parent
+def _sentence(path: Path, error: BaseException | None) -> LibraryError:
+    folder, said = path.parent, str(error)
     if "is full" in said:
         return LibraryError(
             f"the disk with the library in {folder} is full: what was written before is safe; "
@@ -76,7 +76,8 @@ def _sentence(path: Path, said: str) -> LibraryError:
             f"the catalog of the library in {folder} was being written by another program for "
             f"{BUSY_TIMEOUT_SECONDS} s: end that program, or run again"
         )
-    if "malformed" in said or "not a database" in said:
+    is_cut_short = getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHORT_READ"
+    if "malformed" in said or "not a database" in said or is_cut_short:
         return _damaged(path, said)
     if "readonly" in said or "unable to open" in said:
         return LibraryError(

@@ -34,7 +34,7 @@ from index.catalog.file import (
     open_catalog,
 )
 from index.catalog.records import LibrarySettings
-from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord
+from index.catalog.tables import SCHEMA_REVISION, EpochRecord, LibraryRecord, ModelRecord
 from index.errors import (
     IndexMismatchError,
     LibraryCorruptError,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 CATALOG_NAME = "catalog.sqlite3"
 _SETTINGS_NOW = (
     "SELECT (SELECT version_num FROM alembic_version), "
-    "fingerprint, embed_dim, window_seconds, hop_seconds FROM library"
+    "fingerprint, embed_dim, window_seconds, hop_seconds FROM models WHERE number = ?"
 )
 
 # Built once: each search asks it, and building it takes three times as long as the answer.
@@ -56,7 +56,7 @@ _STAND = select(LibraryRecord.library_id, LibraryRecord.generation, LibraryRecor
 
 
 class LibraryFacts(NamedTuple):
-    """The single row of the table `library`."""
+    """The single row of the table `library`, and one of its models."""
 
     settings: LibrarySettings
     stand: "Stand"
@@ -99,7 +99,7 @@ class Catalog:
         self._closed = False
 
     def keep_to(self, settings: LibrarySettings) -> None:
-        """From now on refuse the file of a library whose vectors mean something else."""
+        """From now on refuse the file of a library that has no vectors of this meaning."""
         self._settings = settings
 
     def require_writable(self, file: CatalogFile | None = None) -> None:
@@ -234,7 +234,7 @@ class Catalog:
         if kept is None:
             return
         # By the driver itself: each transaction asks, and SQLAlchemy would double what one costs.
-        now = _raw(connection).execute(_SETTINGS_NOW).fetchone()
+        now = _raw(connection).execute(_SETTINGS_NOW, (kept.model_number,)).fetchone()
         values = (kept.fingerprint, kept.embed_dim, kept.window_seconds, kept.hop_seconds)
         if now is None or tuple(now) != (SCHEMA_REVISION, *values):
             raise IndexMismatchError(
@@ -243,18 +243,32 @@ class Catalog:
                 f"again"
             )
 
-    def read_library(self, connection: Connection) -> LibraryFacts | None:
+    def read_library(
+        self, connection: Connection, *, model_number: int | None = None
+    ) -> LibraryFacts | None:
         """Settings and generation; None when the library's creation was interrupted.
+
+        Args:
+            model_number: of the model whose settings are asked for; None for the one that answers.
 
         Raises:
             LibraryCorruptError: damage left settings that no library can have.
         """
-        row = connection.execute(select(LibraryRecord.__table__)).one_or_none()
-        if row is None:
+        library = connection.execute(select(LibraryRecord.__table__)).one_or_none()
+        if library is None:
             return None
+        number = library.model_number if model_number is None else model_number
+        query = select(ModelRecord.__table__).where(ModelRecord.number == number)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise LibraryCorruptError(
+                f"the library in {self.path.parent} does not list its model {number}: "
+                "its catalog is damaged, take it from a backup or index the files anew"
+            )
         try:
             settings = LibrarySettings(
-                model=row.model,
+                model=row.name,
+                model_number=row.number,
                 fingerprint=row.fingerprint,
                 embed_dim=row.embed_dim,
                 window_seconds=row.window_seconds,
@@ -265,7 +279,7 @@ class Catalog:
                 f"the settings of the library in {self.path.parent} cannot be: {error}; "
                 "its catalog is damaged, take it from a backup or index the files anew"
             ) from error
-        stand = Stand(row.library_id, row.generation, row.epoch)
+        stand = Stand(library.library_id, library.generation, library.epoch)
         return LibraryFacts(settings, stand)
 
 

@@ -113,8 +113,12 @@ def _connect(path: Path) -> CatalogConnection:
             break
         connection.close()
     connection.file = file
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA synchronous=FULL")
+    try:
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error:
+        connection.close()  # one that stays open keeps a damaged log in use
+        raise
     return connection
 
 

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, text, update
 
 from index.catalog.connection import WriteTransaction
+from index.catalog.id_range import IdRange
 from index.catalog.reads import STORED_DTYPE, stored_vectors
+from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
+    EmbeddedVideoRecord,
     EmbeddingRecord,
     EpochRecord,
     LibraryRecord,
@@ -72,7 +75,11 @@ def drop_orphans(transaction: WriteTransaction) -> int:
 
 
 def mend_video(
-    transaction: WriteTransaction, video_id: str, *, embed_dim: int, rows_in_parts: RowsInParts
+    transaction: WriteTransaction,
+    video_id: str,
+    *,
+    settings: LibrarySettings,
+    rows_in_parts: RowsInParts,
 ) -> tuple[Mended, Path] | None:
     """Bring the rows of one video into agreement; what was done, and the video's path.
 
@@ -90,30 +97,43 @@ def mend_video(
     if video is None:
         return None
     row = connection.execute(
-        select(EmbeddingRecord.__table__).where(EmbeddingRecord.video_number == video.number)
+        select(EmbeddingRecord.__table__).where(
+            EmbeddingRecord.video_number == video.number,
+            EmbeddingRecord.first_segment_id.between(*settings.segment_ids),
+        )
     ).one_or_none()
-    num = 0 if row is None else _count_whole(connection, row)
+    num = 0 if row is None else _count_whole(connection, row, settings.segment_ids)
     done: Mended = "given up"
     if row is not None and num:
-        if _holds(row, num, embed_dim):
+        if _holds(row, num, settings.embed_dim):
             done = "count"
         elif _restore(connection, row, rows_in_parts(*_ids(row, num))):
             done = "vectors"
     if done == "given up":
         put_failed(transaction, _file_of(video), reason=LOST)
-    elif done == "count" and video.num_segments == num:
+    elif not _note_count(connection, video.number, num, settings) and done == "count":
         return None
-    else:
-        own = VideoRecord.number == video.number
-        connection.execute(update(VideoRecord).where(own).values(num_segments=num))
     return done, video.path
 
 
-def _count_whole(connection: Connection, row: "Row[Any]") -> int:
+def _note_count(
+    connection: Connection, video_number: int, num: int, settings: LibrarySettings
+) -> bool:
+    """Note how many segments a model has of a video; whether it was noted otherwise."""
+    key = {"model_number": settings.model_number, "video_number": video_number}
+    said = select(EmbeddedVideoRecord.num_segments).filter_by(**key)
+    if connection.execute(said).scalar() == num:
+        return False
+    connection.execute(delete(EmbeddedVideoRecord).filter_by(**key))
+    connection.execute(insert(EmbeddedVideoRecord).values(**key, num_segments=num))
+    return True
+
+
+def _count_whole(connection: Connection, row: "Row[Any]", ids: IdRange) -> int:
     """How many segments a video has; 0 unless ids follow each other and all times can be."""
     segments = connection.execute(
         select(SegmentRecord.id, SegmentRecord.start_seconds, SegmentRecord.stop_seconds)
-        .where(SegmentRecord.video_number == row.video_number)
+        .where(SegmentRecord.video_number == row.video_number, SegmentRecord.id.between(*ids))
         .order_by(SegmentRecord.id)
     ).all()
     first = row.first_segment_id
@@ -139,7 +159,7 @@ def _restore(connection: Connection, row: "Row[Any]", found_SD: NDArray[np.float
     vectors = b"" if found_SD is None else found_SD.astype(STORED_DTYPE).tobytes()
     if not vectors or zlib.crc32(vectors) != row.checksum:
         return False
-    own = EmbeddingRecord.video_number == row.video_number
+    own = EmbeddingRecord.first_segment_id == row.first_segment_id
     connection.execute(update(EmbeddingRecord).where(own).values(vectors=vectors))
     return True
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from index.catalog.columns import SegmentColumns
 from index.catalog.connection import Catalog
-from index.catalog.reads import StoredVectors, segments_between, stored_vectors
+from index.catalog.id_range import IdRange
+from index.catalog.reads import StoredVectors, count_embedded, segments_between, stored_vectors
 from index.catalog.records import PartStatus
 from index.catalog.tables import (
     EmbeddingRecord,
@@ -20,7 +21,6 @@ from index.catalog.tables import (
     PartRecord,
     SegmentRecord,
     TombstoneRecord,
-    VideoRecord,
 )
 from index.errors import LibraryCorruptError
 
@@ -56,18 +56,26 @@ _ROWS_AT_ONCE = 16_384
 
 _COLUMNS = [getattr(PartRecord, name) for name in PartFacts._fields]
 
-_MARK = select(func.max(PartRecord.id), func.count(), func.sum(PartRecord.damaged))
+_IN_RANGE = PartRecord.first_segment_id.between(bindparam("first"), bindparam("last"))
+_MARK = select(func.max(PartRecord.id), func.count(), func.sum(PartRecord.damaged)).where(_IN_RANGE)
 
 
-def mark_of_parts(connection: Connection) -> PartsMark:
+def mark_of_parts(connection: Connection, ids: IdRange) -> PartsMark:
     """Another one whenever parts were listed, replaced or marked: no generation tells of that."""
-    return PartsMark(*connection.execute(_MARK).one())
+    return PartsMark(*connection.execute(_MARK, ids._asdict()).one())
 
 
-def published_parts(connection: Connection) -> list[PartFacts]:
-    """All parts, those that are marked damaged among them, ascending by segment id."""
+def published_parts(connection: Connection, ids: IdRange) -> list[PartFacts]:
+    """All parts of a model, those that are marked damaged among them, ascending by segment id."""
     rows = connection.execute(select(*_COLUMNS).order_by(PartRecord.first_segment_id))
-    return [PartFacts(*row) for row in rows]
+    parts = [PartFacts(*row) for row in rows]
+    # Not by SQL, to which a part whose range damage took away would be one of no model.
+    return [facts for facts in parts if ids.first <= facts.first_segment_id <= ids.last]
+
+
+def names_of_parts(connection: Connection) -> set[str]:
+    """The names of all parts, whichever model's."""
+    return set(connection.execute(select(PartRecord.name)).scalars())
 
 
 def require_listed(catalog: Catalog, facts: PartFacts) -> None:
@@ -77,12 +85,13 @@ def require_listed(catalog: Catalog, facts: PartFacts) -> None:
         PartGoneError: it is not: others took its place, and its files may be gone.
     """
     with catalog.read_transaction() as connection:
-        if facts not in published_parts(connection):
+        first, last = facts.first_segment_id, facts.last_segment_id
+        if facts not in published_parts(connection, IdRange(first, last)):
             raise PartGoneError
 
 
-def describe_parts(connection: Connection) -> list[PartStatus]:
-    """What a person wants to know of each published part, ascending by segment id."""
+def describe_parts(connection: Connection, ids: IdRange) -> list[PartStatus]:
+    """What a person wants to know of each part of a model, ascending by segment id."""
     return [
         PartStatus(
             kind=facts.kind,
@@ -90,14 +99,14 @@ def describe_parts(connection: Connection) -> list[PartStatus]:
             removed=count_removed(connection, facts),
             recall=facts.recall,
         )
-        for facts in published_parts(connection)
+        for facts in published_parts(connection, ids)
     ]
 
 
-def newest_segment_id(connection: Connection) -> int:
-    """The highest id of a live segment; 0 when there is none."""
-    newest = select(func.coalesce(func.max(SegmentRecord.id), 0))
-    return connection.execute(newest).scalar_one()
+def newest_segment_id(connection: Connection, ids: IdRange) -> int:
+    """The highest id of a live segment of a model; one before its first when there is none."""
+    newest = select(func.coalesce(func.max(SegmentRecord.id), ids.first - 1))
+    return connection.execute(newest.where(SegmentRecord.id.between(*ids))).scalar_one()
 
 
 class StoredRows(NamedTuple):
@@ -186,7 +195,7 @@ def count_segments(connection: Connection, first_id: int, last_id: int) -> int:
     ).scalar_one()
 
 
-def require_all(connection: Connection, num_live: int) -> None:
+def require_all(connection: Connection, num_live: int, *, model_number: int) -> None:
     """Compare how many segments were brought together with how many the videos say they have.
 
     Damage can make a table or an index of the catalog look empty, and what stands in it would be
@@ -195,7 +204,7 @@ def require_all(connection: Connection, num_live: int) -> None:
     Raises:
         LibraryCorruptError: they differ.
     """
-    said = connection.execute(select(func.coalesce(func.sum(VideoRecord.num_segments), 0))).scalar()
+    said = count_embedded(connection, model_number=model_number)
     if said != num_live:
         raise LibraryCorruptError(
             f"the catalog's videos say that they have {said} segments and {num_live} were found: "

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, outerjoin, select
 from sqlalchemy.orm import aliased
 
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
+from index.catalog.id_range import IdRange
 from index.catalog.records import FailedVideo, KnownFile, NamedVideo, SegmentRow, VideoRow
 from index.catalog.tables import (
+    EmbeddedVideoRecord,
     EmbeddingRecord,
     SegmentRecord,
     TombstoneRecord,
@@ -29,7 +31,7 @@ from index.filters.folding import fold
 STORED_DTYPE = np.dtype("<f2")
 """Embeddings at rest: half the bytes, and a cosine changes by less than 0.001."""
 
-_VIDEO_FIELDS = tuple(VideoRow.__dataclass_fields__)
+_VIDEO_FIELDS = tuple(set(VideoRow.__dataclass_fields__) - {"num_segments"})
 _ROWS_AT_ONCE = 50_000
 
 # Built once: a run over a library that is up to date asks it for every file.
@@ -76,65 +78,86 @@ def fold_path(path: Path | str) -> str:
     return fold(str(path))
 
 
-def count_all(connection: Connection) -> Counts:
-    """Videos, failures, stale videos, segments and hours."""
+def count_all(connection: Connection, *, model_number: int) -> Counts:
+    """Videos, failures, stale videos, hours, and the segments that a model has."""
     indexed = VideoRecord.state == "indexed"
     row = connection.execute(
         select(
             func.count().filter(indexed),
             func.count().filter(~indexed),
             func.count().filter(VideoRecord.stale_since.is_not(None)),
-            func.coalesce(func.sum(VideoRecord.num_segments), 0),
             func.sum(VideoRecord.__table__.c.duration_seconds),
         ).select_from(VideoRecord)
     ).one()
-    videos, failed, stale, segments, seconds = row
+    videos, failed, stale, seconds = row
+    segments = count_embedded(connection, model_number=model_number)
     return Counts(videos, failed, stale, segments, (seconds or 0) / 3600)
 
 
+def count_embedded(connection: Connection, *, model_number: int) -> int:
+    """The segments that a model should have, as was noted with each video."""
+    said = select(func.coalesce(func.sum(EmbeddedVideoRecord.num_segments), 0))
+    own = EmbeddedVideoRecord.model_number == model_number
+    return connection.execute(said.where(own)).scalar_one()
+
+
 def list_videos(
-    connection: Connection, *, limit: int, offset: int, path_contains: str | None = None
+    connection: Connection,
+    *,
+    model_number: int,
+    limit: int,
+    offset: int,
+    path_contains: str | None = None,
 ) -> list[VideoRow]:
     """Indexed videos in the order in which they were first seen."""
-    query = _videos().order_by(VideoRecord.number).limit(limit).offset(offset)
+    query = _videos(model_number).order_by(VideoRecord.number).limit(limit).offset(offset)
     if path_contains:
         folded = fold_path(path_contains)
         query = query.where(func.instr(VideoRecord.path_folded, folded) > 0)
     return [_video_row(row) for row in connection.execute(query)]
 
 
-def list_stale(connection: Connection) -> list[VideoRow]:
+def list_stale(connection: Connection, *, model_number: int) -> list[VideoRow]:
     """Indexed videos whose newest bytes could not be read, first seen first."""
-    query = _videos().where(VideoRecord.stale_since.is_not(None)).order_by(VideoRecord.number)
+    query = (
+        _videos(model_number)
+        .where(VideoRecord.stale_since.is_not(None))
+        .order_by(VideoRecord.number)
+    )
     return [_video_row(row) for row in connection.execute(query)]
 
 
-def videos_after(connection: Connection, number: int, *, limit: int) -> dict[int, VideoRow]:
+def videos_after(
+    connection: Connection, number: int, *, model_number: int, limit: int
+) -> dict[int, VideoRow]:
     """The indexed videos that follow a number (0 for the first), by number, ascending.
 
     A number is never used again, so whatever is removed meanwhile, the next page starts where the
     last one ended.
     """
-    query = _videos().add_columns(VideoRecord.number).where(VideoRecord.number > number)
+    query = _videos(model_number).add_columns(VideoRecord.number).where(VideoRecord.number > number)
     rows = connection.execute(query.order_by(VideoRecord.number).limit(limit))
     return {row.number: _video_row(row) for row in rows}
 
 
-def video_by_id(connection: Connection, video_id: str) -> VideoRow:
+def video_by_id(connection: Connection, video_id: str, *, model_number: int) -> VideoRow:
     """One indexed video.
 
     Raises:
         UnknownVideoError: there is none of that id.
     """
-    row = connection.execute(_videos().where(VideoRecord.video_id == video_id)).one_or_none()
+    query = _videos(model_number).where(VideoRecord.video_id == video_id)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise UnknownVideoError(f"no video {video_id} in this library")
     return _video_row(row)
 
 
-def videos_by_hash(connection: Connection, content_hash: str) -> list[VideoRow]:
+def videos_by_hash(
+    connection: Connection, content_hash: str, *, model_number: int
+) -> list[VideoRow]:
     """Indexed videos whose file had these bytes, oldest first."""
-    query = _videos().where(VideoRecord.content_hash == content_hash)
+    query = _videos(model_number).where(VideoRecord.content_hash == content_hash)
     return [_video_row(row) for row in connection.execute(query.order_by(VideoRecord.number))]
 
 
@@ -177,17 +200,20 @@ def list_failures(connection: Connection) -> list[FailedVideo]:
     return [FailedVideo(**row._asdict()) for row in connection.execute(query)]
 
 
-def segments_of(connection: Connection, video_id: str) -> list[SegmentRow]:
+def segments_of(connection: Connection, video_id: str, *, ids: IdRange) -> list[SegmentRow]:
     """The segments of one video, ascending by id, which is the order of their vectors.
+
+    Args:
+        ids: of the model whose segments are asked for.
 
     Raises:
         UnknownVideoError: there is no such video.
     """
-    video_by_id(connection, video_id)
+    _require_video(connection, video_id)
     query = (
         select(SegmentRecord.id, SegmentRecord.start_seconds, SegmentRecord.stop_seconds)
         .join(VideoRecord, VideoRecord.number == SegmentRecord.video_number)
-        .where(VideoRecord.video_id == video_id)
+        .where(VideoRecord.video_id == video_id, SegmentRecord.id.between(*ids))
         .order_by(SegmentRecord.id)
     )
     return [
@@ -196,18 +222,23 @@ def segments_of(connection: Connection, video_id: str) -> list[SegmentRow]:
     ]
 
 
-def embeddings_of(connection: Connection, video_id: str, *, embed_dim: int) -> Vectors:
+def embeddings_of(
+    connection: Connection, video_id: str, *, ids: IdRange, embed_dim: int
+) -> Vectors:
     """Unit vectors (S, D) of one video, in the order of `segments_of`.
+
+    Args:
+        ids: of the model whose vectors are asked for.
 
     Raises:
         UnknownVideoError: there is no such video.
         LibraryCorruptError: the stored bytes are not what was written.
     """
-    video_by_id(connection, video_id)
+    _require_video(connection, video_id)
     row = connection.execute(
         select(EmbeddingRecord.__table__)
         .join(VideoRecord, VideoRecord.number == EmbeddingRecord.video_number)
-        .where(VideoRecord.video_id == video_id)
+        .where(VideoRecord.video_id == video_id, EmbeddingRecord.first_segment_id.between(*ids))
     ).one_or_none()
     if row is None:
         raise LibraryCorruptError(f"video {video_id} has no embeddings: run `cpd index verify`")
@@ -281,10 +312,27 @@ def stored_vectors(row: "Row[Any]", embed_dim: int) -> StoredVectors:
     return StoredVectors(row.video_number, row.first_segment_id, values.reshape(-1, embed_dim))
 
 
-def _videos() -> "Select[Any]":
+def _videos(model_number: int) -> "Select[Any]":
     columns = [getattr(VideoRecord, name) for name in _VIDEO_FIELDS]
-    return select(*columns).where(VideoRecord.state == "indexed")
+    num_segments = func.coalesce(EmbeddedVideoRecord.num_segments, 0).label("num_segments")
+    own = (EmbeddedVideoRecord.video_number == VideoRecord.number) & (
+        EmbeddedVideoRecord.model_number == model_number
+    )
+    return (
+        select(*columns, num_segments)
+        .select_from(outerjoin(VideoRecord, EmbeddedVideoRecord, own))
+        .where(VideoRecord.state == "indexed")
+    )
 
 
 def _video_row(row: "Row[Any]") -> VideoRow:
-    return VideoRow(**{name: getattr(row, name) for name in _VIDEO_FIELDS})
+    values = {name: getattr(row, name) for name in _VIDEO_FIELDS}
+    return VideoRow(**values, num_segments=row.num_segments)
+
+
+def _require_video(connection: Connection, video_id: str) -> None:
+    query = select(VideoRecord.number).where(
+        VideoRecord.video_id == video_id, VideoRecord.state == "indexed"
+    )
+    if connection.execute(query).scalar() is None:
+        raise UnknownVideoError(f"no video {video_id} in this library")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from index.catalog.id_range import IdRange
 from index.file_version import FileVersion
 from index.segments import Segment, Windows
 from index.video.facts import VideoFacts
@@ -14,7 +15,7 @@ from index.video.facts import VideoFacts
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibrarySettings:
-    """What the vectors of a library mean; fixed when it is created."""
+    """What the vectors of a library mean; fixed for each of its models."""
 
     model: str
     """The name that the model was asked for by; two names may share one fingerprint."""
@@ -30,6 +31,14 @@ class LibrarySettings:
 
     hop_seconds: float
     """From the start of one segment to the start of the next."""
+
+    model_number: int = 1
+    """Which of the library's models it is, in the order of their coming."""
+
+    @property
+    def segment_ids(self) -> IdRange:
+        """The ids that segments of this model have."""
+        return IdRange.of_model(self.model_number)
 
     def __post_init__(self) -> None:
         if not self.fingerprint:

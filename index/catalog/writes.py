@@ -8,7 +8,7 @@ import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
@@ -17,9 +17,11 @@ from index.catalog.connection import WriteTransaction
 from index.catalog.reads import STORED_DTYPE, fold_path
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
+    EmbeddedVideoRecord,
     EmbeddingRecord,
     EpochRecord,
     LibraryRecord,
+    ModelRecord,
     SegmentRecord,
     TombstoneRecord,
     VideoRecord,
@@ -37,21 +39,37 @@ _NOT_STALE = {"stale_reason": None, "stale_since": None}
 def insert_library(connection: Connection, settings: LibrarySettings) -> None:
     """Make the row that turns a file of empty tables into a library at generation 0."""
     epoch = uuid.uuid4().hex
+    insert_model(connection, settings, state="ready")
     connection.execute(
         insert(LibraryRecord).values(
             id=1,
-            model=settings.model,
-            fingerprint=settings.fingerprint,
-            embed_dim=settings.embed_dim,
-            window_seconds=settings.window_seconds,
-            hop_seconds=settings.hop_seconds,
             created_at=time.time(),
             library_id=uuid.uuid4().hex,
             generation=0,
             epoch=epoch,
+            model_number=settings.model_number,
         )
     )
     connection.execute(insert(EpochRecord), {"generation": 0, "epoch": epoch})
+
+
+def insert_model(
+    connection: Connection, settings: LibrarySettings, *, state: Literal["building", "ready"]
+) -> None:
+    """List a model, which has no vectors yet, under the number that the settings say."""
+    connection.execute(
+        insert(ModelRecord).values(
+            number=settings.model_number,
+            name=settings.model,
+            fingerprint=settings.fingerprint,
+            embed_dim=settings.embed_dim,
+            window_seconds=settings.window_seconds,
+            hop_seconds=settings.hop_seconds,
+            state=state,
+            created_at=time.time(),
+            last_segment_id=settings.segment_ids.first - 1,
+        )
+    )
 
 
 def put_indexed(
@@ -61,17 +79,39 @@ def put_indexed(
     facts: VideoFacts,
     segments: "Sequence[Segment]",
     embeddings_SD: Vectors,
+    model_number: int,
 ) -> str:
-    """Insert a video, or replace all that is known of the file at this path; its id."""
+    """Insert a video, or replace all that is known of the file at this path; its id.
+
+    What other models had of it goes: they have not seen these bytes.
+    """
     values = {
         **{name: getattr(facts, name) for name in FACT_NAMES},
         "state": "indexed",
         "reason": None,
         **_NOT_STALE,
-        "num_segments": len(segments),
     }
     number, video_id = _upsert(transaction, file, values)
-    first_id = _insert_segments(transaction, number, segments)
+    put_vectors(
+        transaction,
+        number,
+        segments=segments,
+        embeddings_SD=embeddings_SD,
+        model_number=model_number,
+    )
+    return video_id
+
+
+def put_vectors(
+    transaction: WriteTransaction,
+    number: int,
+    *,
+    segments: "Sequence[Segment]",
+    embeddings_SD: Vectors,
+    model_number: int,
+) -> None:
+    """Give a video the segments and vectors of a model that has none of it."""
+    first_id = _insert_segments(transaction, number, segments, model_number=model_number)
     vectors = embeddings_SD.astype(STORED_DTYPE).tobytes()
     row = {
         "video_number": number,
@@ -80,8 +120,13 @@ def put_indexed(
         "checksum": zlib.crc32(vectors),
         "vectors": vectors,
     }
-    transaction.connection.execute(insert(EmbeddingRecord), row)
-    return video_id
+    connection = transaction.connection
+    connection.execute(insert(EmbeddingRecord), row)
+    connection.execute(
+        insert(EmbeddedVideoRecord).values(
+            model_number=model_number, video_number=number, num_segments=len(segments)
+        )
+    )
 
 
 def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str) -> str:
@@ -92,7 +137,6 @@ def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str)
         "state": "failed",
         "reason": reason,
         **_NOT_STALE,
-        "num_segments": 0,
     }
     return _upsert(transaction, file, values)[1]
 
@@ -176,6 +220,7 @@ def _upsert(
         "video_id": video_id,
         "path": file.path,
         "path_folded": fold_path(file.path),
+        "date": file.mtime_ns / 1e9,
         "added_at": now,
         "updated_at": now,
         "generation": transaction.generation,
@@ -195,26 +240,28 @@ def _update_video(transaction: WriteTransaction, number: int, **values: Any) -> 
 
 
 def _insert_segments(
-    transaction: WriteTransaction, number: int, segments: "Sequence[Segment]"
+    transaction: WriteTransaction, number: int, segments: "Sequence[Segment]", *, model_number: int
 ) -> int:
     """Insert all segments of a video; the id of the first, the others follow it one by one."""
+    connection = transaction.connection
+    last_id = connection.execute(
+        update(ModelRecord)
+        .where(ModelRecord.number == model_number)
+        .values(last_segment_id=ModelRecord.last_segment_id + len(segments))
+        .returning(ModelRecord.last_segment_id)
+    ).scalar_one()
+    first_id = last_id - len(segments) + 1
     rows = [
         {
+            "id": first_id + i,
             "video_number": number,
             "start_seconds": segment.start_seconds,
             "stop_seconds": segment.stop_seconds,
             "generation": transaction.generation,
         }
-        for segment in segments
+        for i, segment in enumerate(segments)
     ]
-    connection = transaction.connection
-    first_id = connection.execute(
-        insert(SegmentRecord).returning(SegmentRecord.id), rows[0]
-    ).scalar_one()
-    # Ids are said rather than left to AUTOINCREMENT: the order of the vectors hangs on them.
-    following = [{"id": first_id + i, **row} for i, row in enumerate(rows[1:], start=1)]
-    if following:
-        connection.execute(insert(SegmentRecord), following)
+    connection.execute(insert(SegmentRecord), rows)
     return first_id
 
 
@@ -225,7 +272,8 @@ def _bury_segments(transaction: WriteTransaction, number: int) -> None:
     connection = transaction.connection
     connection.execute(insert(TombstoneRecord).from_select(["segment_id", "generation"], ids))
     connection.execute(delete(SegmentRecord).where(SegmentRecord.video_number == number))
-    connection.execute(delete(EmbeddingRecord).where(EmbeddingRecord.video_number == number))
+    for record in (EmbeddingRecord, EmbeddedVideoRecord):
+        connection.execute(delete(record).where(record.video_number == number))
 
 
 def _delete_video(transaction: WriteTransaction, number: int) -> None:

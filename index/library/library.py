@@ -27,17 +27,15 @@ from index.catalog import reads
 from index.catalog.connection import CATALOG_NAME, Catalog
 from index.catalog.parts import describe_parts
 from index.catalog.records import (
-    FailedVideo,
     LibrarySettings,
     LibraryStatus,
     PartStatus,
-    SegmentRow,
-    VideoRow,
 )
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import lease
 from index.library.searching import search_library
+from index.library.stored_videos import StoredVideos
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
 from index.search.moments import Hits
@@ -46,15 +44,14 @@ from index.vectors.current_view import CurrentView
 _MIGRATION_WAIT_SECONDS = 30
 
 
-class Library:
+class Library(StoredVideos):
     """A library that is open for searching; a context manager, safe to share between threads."""
 
     def __init__(
         self, folder: Path, catalog: Catalog, settings: LibrarySettings, *, device: str
     ) -> None:
+        super().__init__(catalog, settings)
         self.folder = folder
-        self.settings = settings
-        self._catalog = catalog
         self._current_view = CurrentView(folder, catalog, settings, device=device)
 
     @classmethod
@@ -86,10 +83,14 @@ class Library:
         return library
 
     @classmethod
-    def open(cls, folder: Path | str, *, device: str = "cpu") -> Self:
+    def open(
+        cls, folder: Path | str, *, device: str = "cpu", model_number: int | None = None
+    ) -> Self:
         """Open a library for searching; the vectors are loaded by the first search.
 
         Args:
+            model_number: which of its models answers, as long as this is open; None for the one
+                that answers now.
             device: where FAISS searches: `auto`, `cpu`, `cuda` or `cuda:N`. `status()` says where
             it does.
 
@@ -109,7 +110,7 @@ class Library:
                 with lease(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
                     catalog.migrate()
             with catalog.read_transaction() as connection:
-                facts = catalog.read_library(connection)
+                facts = catalog.read_library(connection, model_number=model_number)
             if facts is None:
                 raise _not_found(folder)
             catalog.keep_to(facts.settings)
@@ -176,17 +177,12 @@ class Library:
         self.require(fingerprint=fingerprint)
         return search_library(self._catalog, self._current_view, query_D, limit=limit, merge=merge)
 
-    def count(self) -> reads.Counts:
-        """How much it holds, from the catalog alone: no vectors are loaded."""
-        with self._catalog.read_transaction() as connection:
-            return reads.count_all(connection)
-
     def status(self) -> LibraryStatus:
         """How much it holds and how it is searched; loads the vectors if no search has."""
         view = self._current_view.get()
         with self._catalog.read_transaction() as connection:
-            counts = reads.count_all(connection)
-            parts = describe_parts(connection)
+            counts = reads.count_all(connection, model_number=self.settings.model_number)
+            parts = describe_parts(connection, self.settings.segment_ids)
         missing = []
         if counts.segments and not parts:
             missing.append("no part was published yet: `cpd index add` does at its end")
@@ -214,7 +210,7 @@ class Library:
     def parts(self) -> list[PartStatus]:
         """The published parts, from the catalog alone: no vectors are loaded."""
         with self._catalog.read_transaction() as connection:
-            return describe_parts(connection)
+            return describe_parts(connection, self.settings.segment_ids)
 
     def verify(self) -> list[str]:
         """Where catalog and parts do not agree, a sentence each; empty is good."""
@@ -222,71 +218,6 @@ class Library:
         # A catalog of its own, which does not insist on the settings: they are verified too.
         with contextlib.closing(Catalog(self._catalog.path)) as catalog:
             return [found.sentence for found in verify_library(self.folder, catalog)]
-
-    def videos(
-        self, *, limit: int, offset: int = 0, path_contains: str | None = None
-    ) -> list[VideoRow]:
-        """Indexed videos, first seen first; `path_contains` ignores case."""
-        with self._catalog.read_transaction() as connection:
-            return reads.list_videos(
-                connection, limit=limit, offset=offset, path_contains=path_contains
-            )
-
-    def each_video(self, *, at_once: int = 500) -> Iterator[VideoRow]:
-        """All indexed videos, first seen first; one that is removed meanwhile hides no other.
-
-        Args:
-            at_once: how many are read in one transaction.
-        """
-        number = 0
-        while page := self._videos_after(number, limit=at_once):
-            yield from page.values()
-            number = max(page)
-
-    def video(self, video_id: str) -> VideoRow:
-        """One indexed video.
-
-        Raises:
-            UnknownVideoError: there is none of that id.
-        """
-        with self._catalog.read_transaction() as connection:
-            return reads.video_by_id(connection, video_id)
-
-    def segments(self, video_id: str) -> list[SegmentRow]:
-        """The segments of a video, in the order of time.
-
-        Raises:
-            UnknownVideoError: there is none of that id.
-        """
-        with self._catalog.read_transaction() as connection:
-            return reads.segments_of(connection, video_id)
-
-    def embeddings(self, video_id: str) -> Vectors:
-        """Unit vectors (S, D) of a video, row i of segment i.
-
-        Raises:
-            UnknownVideoError: there is none of that id.
-            LibraryCorruptError: they are not what was written.
-        """
-        with self._catalog.read_transaction() as connection:
-            return reads.embeddings_of(connection, video_id, embed_dim=self.settings.embed_dim)
-
-    def failures(self) -> list[FailedVideo]:
-        """Files that could not be indexed, with reasons."""
-        with self._catalog.read_transaction() as connection:
-            return reads.list_failures(connection)
-
-    def stale_videos(self) -> list[VideoRow]:
-        """Indexed videos whose newest bytes could not be read: why and since when their rows say.
-
-        They are searched as they were before; the next add tries again.
-        """
-        with self._catalog.read_transaction() as connection:
-            return reads.list_stale(connection)
-
-    def _videos_after(self, number: int, *, limit: int) -> dict[int, VideoRow]:
-        with self._catalog.read_transaction() as connection:
-            return reads.videos_after(connection, number, limit=limit)
 
     @contextlib.contextmanager
     def writer(self) -> Iterator[LibraryWriter]:

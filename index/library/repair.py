@@ -108,7 +108,7 @@ def _mend_video(shelf: Shelf, video_id: str, report: RepairReport) -> None:
         mended = mend_video(
             transaction,
             video_id,
-            embed_dim=shelf.settings.embed_dim,
+            settings=shelf.settings,
             rows_in_parts=lambda first, last: _rows_in_parts(shelf, first, last),
         )
     if mended is None:
@@ -124,7 +124,7 @@ def _mend_video(shelf: Shelf, video_id: str, report: RepairReport) -> None:
 
 def _rows_in_parts(shelf: Shelf, first_id: int, last_id: int) -> NDArray[np.float16] | None:
     with shelf.catalog.read_transaction() as connection:
-        listed = published_parts(connection)
+        listed = published_parts(connection, shelf.settings.segment_ids)
     for facts in listed:
         if facts.first_segment_id <= first_id and last_id <= facts.last_segment_id:
             try:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, func, select, text
 
 from index.catalog import reads
 from index.catalog.connection import Catalog, has_passed, stand_of
+from index.catalog.id_range import IdRange
 from index.catalog.parts import (
     PartGoneError,
     StoredRows,
@@ -24,7 +25,7 @@ from index.catalog.parts import (
     rows_between,
 )
 from index.catalog.records import LibrarySettings
-from index.catalog.tables import EmbeddingRecord, SegmentRecord, VideoRecord
+from index.catalog.tables import EmbeddedVideoRecord, EmbeddingRecord, SegmentRecord, VideoRecord
 from index.errors import LibraryBusyError, LibraryCorruptError
 from index.vectors.faiss_device import SearchDevice
 from index.vectors.part import Part
@@ -74,15 +75,16 @@ def _verify(folder: Path, catalog: Catalog) -> list[Difference]:
     try:
         with catalog.read_transaction() as connection:
             facts = catalog.read_library(connection)
-            parts, broken = _open_parts(connection, folder, catalog)
-            found += _integrity(connection)
             if facts is None:
                 lost = f"the catalog of the library in {folder} has lost its settings"
-                return [*found, Difference(lost)]
+                return [*_integrity(connection), Difference(lost)]
+            ids = facts.settings.segment_ids
+            parts, broken = _open_parts(connection, folder, catalog, ids)
+            found += _integrity(connection)
             if not has_passed(connection, facts.stand):
                 found.append(Difference(UNLISTED))
-            found += _rows(connection)
-            found += _embeddings(connection, facts.settings.embed_dim)
+            found += _rows(connection, facts.settings)
+            found += _embeddings(connection, facts.settings)
             found += broken
             for part in parts:
                 found += (
@@ -95,11 +97,11 @@ def _verify(folder: Path, catalog: Catalog) -> list[Difference]:
 
 
 def _open_parts(
-    connection: Connection, folder: Path, catalog: Catalog
+    connection: Connection, folder: Path, catalog: Catalog, ids: IdRange
 ) -> tuple[list[Part], list[Difference]]:
     """The listed parts, held open from now on, and those that cannot be opened."""
     parts, broken = [], []
-    for facts in published_parts(connection):
+    for facts in published_parts(connection, ids):
         try:
             parts.append(open_part(folder, facts, device=SearchDevice("cpu", "to verify it")))
         except LibraryCorruptError as error:
@@ -116,24 +118,34 @@ def _integrity(connection: Connection) -> Iterator[Difference]:
         yield Difference(f"row {row} of {table} belongs to no row of {parent}")
 
 
-def _rows(connection: Connection) -> Iterator[Difference]:
+def _rows(connection: Connection, settings: LibrarySettings) -> Iterator[Difference]:
     """Counts of each video against its rows, and times that are none."""
     counted = (
         select(SegmentRecord.video_number, func.count().label("num"))
+        .where(SegmentRecord.id.between(*settings.segment_ids))
         .group_by(SegmentRecord.video_number)
         .subquery()
     )
     num = func.coalesce(counted.c.num, 0)
-    wrong = (
-        select(VideoRecord.video_id, VideoRecord.num_segments, num)
-        .outerjoin(counted, counted.c.video_number == VideoRecord.number)
-        .where(VideoRecord.num_segments != num)
+    noted = (
+        select(EmbeddedVideoRecord)
+        .where(EmbeddedVideoRecord.model_number == settings.model_number)
+        .subquery()
     )
-    for video_id, expected, found in connection.execute(wrong):
-        said = f"video {video_id} should have {expected} segments and has {found}"
+    expected = func.coalesce(noted.c.num_segments, 0)
+    wrong = (
+        select(VideoRecord.video_id, expected, num)
+        .outerjoin(counted, counted.c.video_number == VideoRecord.number)
+        .outerjoin(noted, noted.c.video_number == VideoRecord.number)
+        .where(expected != num)
+    )
+    for video_id, num_said, num_found in connection.execute(wrong):
+        said = f"video {video_id} should have {num_said} segments and has {num_found}"
         yield Difference(said, video_id=video_id)
-    empty = select(VideoRecord.video_id).where(
-        VideoRecord.state == "indexed", VideoRecord.num_segments == 0
+    empty = (
+        select(VideoRecord.video_id)
+        .outerjoin(noted, noted.c.video_number == VideoRecord.number)
+        .where(VideoRecord.state == "indexed", expected == 0)
     )
     for (video_id,) in connection.execute(empty):
         said = f"video {video_id} is indexed without a single segment"
@@ -147,7 +159,7 @@ def _rows(connection: Connection) -> Iterator[Difference]:
         yield Difference(f"segment {segment_id} ends before it begins", video_id=video_id)
 
 
-def _embeddings(connection: Connection, embed_dim: int) -> Iterator[Difference]:
+def _embeddings(connection: Connection, settings: LibrarySettings) -> Iterator[Difference]:
     """Each indexed video's vectors: there, unharmed, one for each of its segments."""
     # Counted before the vectors are joined: SQLite would read them again for each segment.
     counted = (
@@ -157,6 +169,7 @@ def _embeddings(connection: Connection, embed_dim: int) -> Iterator[Difference]:
             func.max(SegmentRecord.id).label("last_id"),
             func.count().label("num"),
         )
+        .where(SegmentRecord.id.between(*settings.segment_ids))
         .group_by(SegmentRecord.video_number)
         .subquery()
     )
@@ -170,11 +183,15 @@ def _embeddings(connection: Connection, embed_dim: int) -> Iterator[Difference]:
         )
         .select_from(counted)
         .join(VideoRecord, VideoRecord.number == counted.c.video_number)
-        .outerjoin(EmbeddingRecord, EmbeddingRecord.video_number == counted.c.video_number)
+        .outerjoin(
+            EmbeddingRecord,
+            (EmbeddingRecord.video_number == counted.c.video_number)
+            & EmbeddingRecord.first_segment_id.between(*settings.segment_ids),
+        )
     )
     # One at a time: the vectors of a day of video are 30 MB.
     for row in connection.execution_options(yield_per=1).execute(query):
-        for said in _embeddings_of(row, embed_dim):
+        for said in _embeddings_of(row, settings.embed_dim):
             yield Difference(said, video_id=row.video_id)
 
 

@@ -83,7 +83,9 @@ class LibraryWriter:
     def find_by_hash(self, content_hash: str) -> list[VideoRow]:
         """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
         with self._reading() as connection:
-            return videos_by_hash(connection, content_hash)
+            return videos_by_hash(
+                connection, content_hash, model_number=self._settings.model_number
+            )
 
     def find_at(self, path: Path | str) -> KnownFile | None:
         """What the library has at this path, an indexed video or a failure; None when nothing."""
@@ -122,6 +124,7 @@ class LibraryWriter:
                 facts=facts,
                 segments=segments,
                 embeddings_SD=embeddings_SD,
+                model_number=self._settings.model_number,
             )
 
     def copy_video(self, source: str, file: FileVersion, *, facts: "VideoFacts") -> int:
@@ -133,18 +136,22 @@ class LibraryWriter:
         Raises:
             UnknownVideoError: the other video is gone, or has other bytes by now.
         """
-        embed_dim = self._settings.embed_dim
+        number, ids = self._settings.model_number, self._settings.segment_ids
         with self._transaction() as transaction:
             connection = transaction.connection
-            if video_by_id(connection, source).content_hash != file.content_hash:
+            known = video_by_id(connection, source, model_number=number)
+            if known.content_hash != file.content_hash:
                 raise UnknownVideoError(f"video {source} has other bytes than {file.path}")
-            segments = segments_of(connection, source)
+            segments = segments_of(connection, source, ids=ids)
             put_indexed(
                 transaction,
                 _resolved(file),
                 facts=facts,
                 segments=segments,
-                embeddings_SD=embeddings_of(connection, source, embed_dim=embed_dim),
+                embeddings_SD=embeddings_of(
+                    connection, source, ids=ids, embed_dim=self._settings.embed_dim
+                ),
+                model_number=number,
             )
         return len(segments)
 

@@ -24,6 +24,7 @@ from index.catalog.file import look_at
 from index.catalog.parts import (
     PartFacts,
     count_segments,
+    names_of_parts,
     published_parts,
     replace_parts,
     rows_after,
@@ -100,8 +101,7 @@ def remove_leftovers(shelf: Shelf) -> None:
     if not root.is_dir():
         return
     with shelf.catalog.maintenance_transaction() as connection:
-        listed = {facts.name for facts in published_parts(connection)}
-        remove_unlisted(root, listed)
+        remove_unlisted(root, names_of_parts(connection))
 
 
 @contextlib.contextmanager
@@ -201,7 +201,7 @@ def _list(
                 f"the library in {shelf.folder} was replaced by another while its vectors were "
                 f"written: nothing was changed; run the same command again"
             )
-        if not _still_fits(published_parts(connection), order):
+        if not _still_fits(published_parts(connection, shelf.settings.segment_ids), order):
             return False
         if facts is not None and partial is not None:
             partial.rename(partial.with_name(facts.name))

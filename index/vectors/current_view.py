@@ -40,8 +40,6 @@ from index.vectors.view import View
 _MEMORY_PART_ROWS = 10_000
 """From so many rows on, what no part holds is made into one in memory: FAISS is faster on it."""
 
-_LAST_ID = 2**62
-
 
 class CurrentView:
     """The newest view of one library; any number of threads may ask for it."""
@@ -51,7 +49,8 @@ class CurrentView:
     ) -> None:
         self._folder = folder
         self._catalog = catalog
-        self._embed_dim = settings.embed_dim
+        self._settings = settings
+        self._ids = settings.segment_ids
         self._view: View | None = None
         self._facts: list[PartFacts] | None = None
         """The parts of the view as they were listed; None where they are to be opened anew."""
@@ -107,7 +106,7 @@ class CurrentView:
         Returns:
             None when others have gone beyond it: begin a new transaction and ask again.
         """
-        stand, mark = stand_of(connection), mark_of_parts(connection)
+        stand, mark = stand_of(connection), mark_of_parts(connection, self._ids)
         view = self._view
         if view is not None and view.stand == stand and mark == self._mark:
             return view
@@ -132,9 +131,9 @@ class CurrentView:
             return self._view
 
     def _advanced(self, view: View, connection: Connection, stand: Stand) -> View:
-        if published_parts(connection) != self._facts:
+        if published_parts(connection, self._ids) != self._facts:
             return self._loaded(connection, stand)
-        added = self._rows(connection, view.last_segment_id + 1, _LAST_ID)
+        added = self._rows(connection, view.last_segment_id + 1, self._ids.last)
         removed_ids = removed_after(connection, view.stand.generation)
         try:
             return view.advanced(stand=stand, added=added, removed_ids=removed_ids)
@@ -147,35 +146,37 @@ class CurrentView:
         """A view from the parts that are listed; those that are open already stay open."""
         before = {} if self._view is None else {p.part.name: p.part for p in self._view.parts}
         self._facts, self.warnings = None, []
-        listed = published_parts(connection)
+        listed = published_parts(connection, self._ids)
         parts = [self._part(connection, facts, before) for facts in listed]
-        self._facts, self._mark = listed, mark_of_parts(connection)
+        self._facts, self._mark = listed, mark_of_parts(connection, self._ids)
         kept = {part.name for part in parts if part is not None}
         for name, part in before.items():
             if name not in kept:
                 part.index.close()  # a GPU may not hold two; the CPU answers meanwhile
-        last_id = listed[-1].last_segment_id if listed else 0
-        newer = self._rows(connection, last_id + 1, _LAST_ID)
+        last_id = listed[-1].last_segment_id if listed else self._ids.first - 1
+        newer = self._rows(connection, last_id + 1, self._ids.last)
         if sum(len(rows.vectors_ND) for rows in newer) >= _MEMORY_PART_ROWS:
             in_memory = part_in_memory(
                 newer,
                 generation=stand.generation,
                 first_segment_id=last_id + 1,
-                last_segment_id=newest_segment_id(connection),
+                last_segment_id=newest_segment_id(connection, self._ids),
             )
             parts.append(in_memory)
             newer = []
         opened = [part for part in parts if part is not None]
-        removed_ids = removed_between(connection, 0, _LAST_ID)
+        removed_ids = removed_between(connection, *self._ids)
         try:
-            view = View.of_parts(opened, removed_ids, stand=stand, embed_dim=self._embed_dim)
+            view = View.of_parts(
+                opened, removed_ids, stand=stand, embed_dim=self._settings.embed_dim
+            )
         except LibraryCorruptError:  # met in a removed row, which is read once more
             if not self._look_through(opened):
                 raise
             return self._loaded(connection, stand)
         nothing = np.empty(0, dtype=np.int64)
         view = view.advanced(stand=stand, added=newer, removed_ids=nothing)
-        require_all(connection, view.num_live)
+        require_all(connection, view.num_live, model_number=self._settings.model_number)
         return view
 
     def _part(
@@ -223,7 +224,7 @@ class CurrentView:
             return open_part(self._folder, facts, device=self.device)
 
     def _rows(self, connection: Connection, first_id: int, last_id: int) -> list[StoredRows]:
-        return list(rows_between(connection, first_id, last_id, embed_dim=self._embed_dim))
+        return list(rows_between(connection, first_id, last_id, embed_dim=self._settings.embed_dim))
 
     def _look_through(self, parts: list[Part]) -> bool:
         """Read some parts whole and distrust those that are damaged; whether there was one."""

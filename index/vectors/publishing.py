@@ -56,7 +56,7 @@ def damaged_parts(shelf: Shelf, *, read_all: bool = False) -> list[str]:
         read_all: read all of them whole, however large.
     """
     with shelf.catalog.read_transaction() as connection:
-        listed = published_parts(connection)
+        listed = published_parts(connection, shelf.settings.segment_ids)
     damaged, num_bytes = [], 0
     for facts in reversed(listed):
         num_bytes += facts.num_rows * shelf.settings.embed_dim * 2
@@ -80,7 +80,11 @@ def heal(shelf: Shelf, name: str, *, index_kind: IndexKind = "auto") -> bool:
     """
     with shelf.catalog.maintenance_transaction() as connection:
         mark_damaged(connection, [name])
-        found = [facts for facts in published_parts(connection) if facts.name == name]
+        found = [
+            facts
+            for facts in published_parts(connection, shelf.settings.segment_ids)
+            if facts.name == name
+        ]
     return bool(found) and build_part(shelf, _order(found, index_kind))
 
 
@@ -106,9 +110,10 @@ def compact(shelf: Shelf, *, index_kind: IndexKind = "auto", whole: bool = False
 
 def _publish_newer(shelf: Shelf, index_kind: IndexKind) -> bool:
     with shelf.catalog.read_transaction() as connection:
-        listed = published_parts(connection)
-        newest = newest_segment_id(connection)
-    first = listed[-1].last_segment_id + 1 if listed else 1
+        ids = shelf.settings.segment_ids
+        listed = published_parts(connection, ids)
+        newest = newest_segment_id(connection, ids)
+    first = listed[-1].last_segment_id + 1 if listed else ids.first
     if newest < first:
         return False
     num_rows, absorbed = newest - first + 1, list[PartFacts]()
@@ -131,7 +136,7 @@ def _publish_newer(shelf: Shelf, index_kind: IndexKind) -> bool:
 def _due(shelf: Shelf, index_kind: IndexKind, *, whole: bool) -> list[PartFacts]:
     """Neighbouring parts that are to become one; none when all is well."""
     with shelf.catalog.read_transaction() as connection:
-        listed = published_parts(connection)
+        listed = published_parts(connection, shelf.settings.segment_ids)
         removed = [count_removed(connection, facts) for facts in listed]
     live = [facts.num_rows - gone for facts, gone in zip(listed, removed, strict=True)]
     if whole:

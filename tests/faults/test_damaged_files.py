@@ -88,7 +88,7 @@ def test_many_damages_reach_no_answer(where: str, first: int, strike: Strike) ->
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("ix_embeddings_first_segment_id", "ix_tombstones_generation"),
+        ("embedded_videos", "ix_tombstones_generation"),
         ("segments", "ix_videos_state"),
         ("embeddings", "epochs"),
         ("library", "epochs"),

@@ -38,7 +38,9 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 def test_the_migrations_make_the_tables_that_the_program_uses(catalog: Catalog) -> None:
     with catalog.read_transaction() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        # The full-text index is SQLite's own tables, of which SQLAlchemy knows nothing.
+        options = {"compare_type": True, "include_name": lambda name, *_: "_fts" not in str(name)}
+        context = MigrationContext.configure(connection, opts=options)
         differences = compare_metadata(context, CatalogTable.metadata)
 
     assert differences == []
@@ -121,7 +123,7 @@ def test_a_write_that_fails_leaves_the_catalog_as_it_was(catalog: Catalog) -> No
 
     with catalog.read_transaction() as connection:
         assert stand_of(connection).generation == 0
-        assert count_all(connection).failed == 0
+        assert count_all(connection, model_number=1).failed == 0
 
 
 def test_a_reader_sees_one_moment_however_long_it_reads(catalog: Catalog) -> None:
@@ -171,7 +173,7 @@ def test_a_full_disk_is_one_sentence_and_the_catalog_stays_usable(catalog: Catal
     with catalog.write_transaction() as transaction:
         put_failed(transaction, FILE, reason=long_reason)
     with catalog.read_transaction() as connection:
-        assert count_all(connection).failed == 1
+        assert count_all(connection, model_number=1).failed == 1
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
@@ -200,7 +202,8 @@ def test_a_migrated_catalog_has_a_column_for_each_fact_of_a_video(catalog: Catal
         columns = {column["name"]: column for column in inspect(connection).get_columns("videos")}
 
     others = set(VideoRow.__dataclass_fields__) - set(FACT_NAMES)
-    own = {"number", "path_folded", "state", "reason", "stale_reason", "stale_since", "generation"}
+    others -= {"num_segments"}  # of a model
+    own = {"number", "path_folded", "root_number", "date", "state", "reason", "generation"}
     assert set(columns) == set(FACT_NAMES) | others | own
     assert all(columns[name]["nullable"] for name in FACT_NAMES)
 
@@ -228,7 +231,7 @@ def test_settings_that_damage_made_impossible_are_one_sentence(
     catalog: Catalog, damage: str
 ) -> None:
     with sqlite3.connect(catalog.path) as raw:
-        raw.execute(f"UPDATE library SET {damage}")
+        raw.execute(f"UPDATE models SET {damage}")
     raw.close()
 
     with (

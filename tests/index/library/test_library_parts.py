@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.catalog.connection import CATALOG_NAME, Catalog
+from index.catalog.id_range import IdRange
 from index.catalog.parts import published_parts
 from index.library.library import Library
 from index.vectors.current_view import CurrentView
@@ -214,7 +215,7 @@ class TestParts:
         current = CurrentView(library.folder, catalog, SETTINGS, device="cpu")
 
         with catalog.read_transaction() as connection:
-            assert len(published_parts(connection)) == 2  # seen before they go
+            assert len(published_parts(connection, IdRange.of_model(1))) == 2  # seen before they go
             with library.writer() as writer:
                 writer.compact(whole=True)
             view = current.at(connection, made_before=current.num_made)

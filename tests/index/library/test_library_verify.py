@@ -50,7 +50,10 @@ class TestVerifying:
                 "embeddings of video .* are not what was written",
             ),
             ("DELETE FROM embeddings WHERE video_number = 2", "has no embeddings"),
-            ("UPDATE videos SET num_segments = 7 WHERE number = 1", "should have 7 .* has 3"),
+            (
+                "UPDATE embedded_videos SET num_segments = 7 WHERE video_number = 1",
+                "should have 7 .* has 3",
+            ),
             ("DELETE FROM segments WHERE id = 3", "should have 3 segments and has 2"),
             ("DELETE FROM segments WHERE id = 3", "has 2 segments and 3 embeddings"),
             ("DELETE FROM segments WHERE id = 1", "embeddings have others"),
@@ -62,7 +65,7 @@ class TestVerifying:
             ("UPDATE parts SET checksum = 'x'", "part.json .* is damaged"),
             ("UPDATE library SET generation = 2", "part .* is newer than the catalog"),
             (
-                "UPDATE videos SET num_segments = 0, state = 'indexed' WHERE number = 1",
+                "UPDATE embedded_videos SET num_segments = 0 WHERE video_number = 1",
                 "indexed without a single segment",
             ),
         ],

@@ -111,7 +111,7 @@ def test_a_catalog_that_fell_behind_its_parts_comes_to_a_generation_of_its_own(
 
 
 def test_a_count_is_counted_again(full: Library) -> None:
-    run_sql(full, "UPDATE videos SET num_segments = 7 WHERE number = 1")
+    run_sql(full, "UPDATE embedded_videos SET num_segments = 7 WHERE video_number = 1")
 
     report = repaired(full)
 
@@ -152,7 +152,7 @@ def test_a_part_whose_vectors_are_not_those_that_were_written_gives_none_back(
         ("DELETE FROM segments WHERE video_number = 1", "/a.mp4"),
         ("UPDATE segments SET stop_seconds = -1 WHERE id = 2", "/a.mp4"),
         (
-            "UPDATE videos SET num_segments = 0, state = 'indexed' WHERE number = 2; "
+            "UPDATE embedded_videos SET num_segments = 0 WHERE video_number = 2; "
             "DELETE FROM segments WHERE video_number = 2",
             "/b.mp4",
         ),
@@ -196,7 +196,7 @@ def test_rows_of_no_video_go(full: Library) -> None:
     run_sql(
         full,
         "INSERT INTO segments VALUES (99, 77, 0, 4, 5)",
-        "INSERT INTO embeddings VALUES (78, 100, 5, 0, zeroblob(8))",
+        "INSERT INTO embeddings VALUES (100, 78, 5, 0, zeroblob(8))",
     )
 
     report = repaired(full)

@@ -1,0 +1,100 @@
+"""What a library tells of its videos, from the catalog alone: no vectors are loaded.
+
+Axes: S segments of one video, D dimensions.
+"""
+
+from collections.abc import Iterator
+
+from cpd_model.encoder import Vectors
+from index.catalog import reads
+from index.catalog.connection import Catalog
+from index.catalog.records import FailedVideo, LibrarySettings, SegmentRow, VideoRow
+
+
+class StoredVideos:
+    """The videos of an open library, and what one of its models has of them."""
+
+    def __init__(self, catalog: Catalog, settings: LibrarySettings) -> None:
+        self.settings = settings
+        self._catalog = catalog
+
+    def count(self) -> reads.Counts:
+        """How much it holds."""
+        with self._catalog.read_transaction() as connection:
+            return reads.count_all(connection, model_number=self.settings.model_number)
+
+    def videos(
+        self, *, limit: int, offset: int = 0, path_contains: str | None = None
+    ) -> list[VideoRow]:
+        """Indexed videos, first seen first; `path_contains` ignores case."""
+        with self._catalog.read_transaction() as connection:
+            return reads.list_videos(
+                connection,
+                model_number=self.settings.model_number,
+                limit=limit,
+                offset=offset,
+                path_contains=path_contains,
+            )
+
+    def each_video(self, *, at_once: int = 500) -> Iterator[VideoRow]:
+        """All indexed videos, first seen first; one that is removed meanwhile hides no other.
+
+        Args:
+            at_once: how many are read in one transaction.
+        """
+        number = 0
+        while page := self._videos_after(number, limit=at_once):
+            yield from page.values()
+            number = max(page)
+
+    def video(self, video_id: str) -> VideoRow:
+        """One indexed video.
+
+        Raises:
+            UnknownVideoError: there is none of that id.
+        """
+        with self._catalog.read_transaction() as connection:
+            return reads.video_by_id(connection, video_id, model_number=self.settings.model_number)
+
+    def segments(self, video_id: str) -> list[SegmentRow]:
+        """The segments of a video, in the order of time.
+
+        Raises:
+            UnknownVideoError: there is none of that id.
+        """
+        with self._catalog.read_transaction() as connection:
+            return reads.segments_of(connection, video_id, ids=self.settings.segment_ids)
+
+    def embeddings(self, video_id: str) -> Vectors:
+        """Unit vectors (S, D) of a video, row i of segment i.
+
+        Raises:
+            UnknownVideoError: there is none of that id.
+            LibraryCorruptError: they are not what was written.
+        """
+        with self._catalog.read_transaction() as connection:
+            return reads.embeddings_of(
+                connection,
+                video_id,
+                ids=self.settings.segment_ids,
+                embed_dim=self.settings.embed_dim,
+            )
+
+    def failures(self) -> list[FailedVideo]:
+        """Files that could not be indexed, with reasons."""
+        with self._catalog.read_transaction() as connection:
+            return reads.list_failures(connection)
+
+    def stale_videos(self) -> list[VideoRow]:
+        """Indexed videos whose newest bytes could not be read: why and since when their rows say.
+
+        They are searched as they were before; the next add tries again.
+        """
+        with self._catalog.read_transaction() as connection:
+            return reads.list_stale(connection, model_number=self.settings.model_number)
+
+    def _videos_after(self, number: int, *, limit: int) -> dict[int, VideoRow]:
+        with self._catalog.read_transaction() as connection:
+            return reads.videos_after(
+                connection, number, model_number=self.settings.model_number, limit=limit
+            )
