@@ -131,6 +131,8 @@ class VideoRecord(CatalogTable):
     __table_args__ = (
         CheckConstraint("state IN ('indexed', 'failed')", name="known_state"),
         CheckConstraint("state = 'indexed' OR reason IS NOT NULL", name="failed_for_a_reason"),
+        # With all that a filter asks of a video beside its date: no row is looked at.
+        Index("ix_videos_date", "date", "state"),
         {"sqlite_autoincrement": True},
     )
 
@@ -141,7 +143,7 @@ class VideoRecord(CatalogTable):
     """The path for `path_contains`: NFC, case folded, bytes that are no UTF-8 replaced."""
     root_number: Mapped[int | None] = mapped_column(ForeignKey("roots.number"), index=True)
     """Of the innermost root that the path lies in; NULL where none does."""
-    date: Mapped[float] = mapped_column(server_default="0", index=True)
+    date: Mapped[float] = mapped_column(server_default="0")
     """When it was recorded, or else the file's time; seconds since 1970."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
@@ -302,8 +304,9 @@ class FactRecord(CatalogTable):
 
     __tablename__ = "facts"
     __table_args__ = (
-        Index("ix_facts_text", "key", "text"),
-        Index("ix_facts_number", "key", "number"),
+        # Whole answers to a condition of a filter, so that none of the rows is looked at.
+        Index("ix_facts_text", "key", "text_folded", "video_number"),
+        Index("ix_facts_number", "key", "number", "video_number"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -312,10 +315,12 @@ class FactRecord(CatalogTable):
     )
     key: Mapped[str]
     """`camera`, or `gps.lat` of an object within the document."""
-    text: Mapped[str]
-    """The value as text; `true` and `false` for booleans."""
+    text_folded: Mapped[str]
+    """The value as text, as `index.filters.folding.fold` evens it out; `true` and `false` for
+    booleans. The document has it as it was written."""
     number: Mapped[float | None]
-    """The value as a number, of a date the seconds since 1970 (UTC); NULL where it is none."""
+    """The value as a number, of a date (`index.filters.values.period_of`) when it begins, in
+    seconds since 1970; NULL where it is none."""
 
 
 class TextRecord(CatalogTable):
@@ -324,12 +329,11 @@ class TextRecord(CatalogTable):
     __tablename__ = "texts"
     __table_args__ = (
         CheckConstraint("kind IN ('title', 'caption', 'transcript', 'name')", name="known_kind"),
+        Index("ix_texts_video_number", "video_number", "kind"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    video_number: Mapped[int] = mapped_column(
-        ForeignKey("videos.number", ondelete="CASCADE"), index=True
-    )
+    video_number: Mapped[int] = mapped_column(ForeignKey("videos.number", ondelete="CASCADE"))
     kind: Mapped[str]
     start_seconds: Mapped[float | None]
     """When it is said; NULL where it is of the whole video."""

@@ -127,7 +127,7 @@ def _widen_videos() -> None:
     op.create_index("ix_videos_root_number", "videos", ["root_number"])
     op.add_column("videos", sa.Column("date", sa.Double, nullable=False, server_default="0"))
     op.execute("UPDATE videos SET date = mtime_ns / 1e9")
-    op.create_index("ix_videos_date", "videos", ["date"])
+    op.create_index("ix_videos_date", "videos", ["date", "state"])
     op.drop_column("videos", "num_segments")
 
 
@@ -181,11 +181,11 @@ def _create_metadata() -> None:
             index=True,
         ),
         sa.Column("key", sa.String, nullable=False),
-        sa.Column("text", sa.String, nullable=False),
+        sa.Column("text_folded", sa.String, nullable=False),
         sa.Column("number", sa.Double),
     )
-    op.create_index("ix_facts_text", "facts", ["key", "text"])
-    op.create_index("ix_facts_number", "facts", ["key", "number"])
+    op.create_index("ix_facts_text", "facts", ["key", "text_folded", "video_number"])
+    op.create_index("ix_facts_number", "facts", ["key", "number", "video_number"])
 
 
 def _create_texts() -> None:
@@ -197,7 +197,6 @@ def _create_texts() -> None:
             sa.Integer,
             sa.ForeignKey(_VIDEO, ondelete="CASCADE"),
             nullable=False,
-            index=True,
         ),
         sa.Column("kind", sa.String, nullable=False),
         sa.Column("start_seconds", sa.Double),
@@ -205,6 +204,7 @@ def _create_texts() -> None:
         sa.Column("body", sa.String, nullable=False),
         sa.CheckConstraint("kind IN ('title', 'caption', 'transcript', 'name')", name="known_kind"),
     )
+    op.create_index("ix_texts_video_number", "texts", ["video_number", "kind"])
     op.execute(
         "CREATE VIRTUAL TABLE texts_fts USING fts5 (body, content='texts', content_rowid='id',"
         ' tokenize="unicode61 remove_diacritics 2")'
