@@ -145,6 +145,8 @@ class VideoRecord(CatalogTable):
     """Of the innermost root that the path lies in; NULL where none does."""
     date: Mapped[float] = mapped_column(server_default="0")
     """When it was recorded, or else the file's time; seconds since 1970."""
+    sidecar_stamp: Mapped[str | None]
+    """Of the files beside it whose content is in the catalog, see index.sidecars.finding."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     content_hash: Mapped[str | None] = mapped_column(index=True)

@@ -26,6 +26,7 @@ from index.catalog.tables import (
     TombstoneRecord,
     VideoRecord,
 )
+from index.catalog.texts import drop_texts, put_name
 from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.video.facts import FACT_NAMES, VideoFacts
@@ -92,6 +93,7 @@ def put_indexed(
         **_NOT_STALE,
     }
     number, video_id = _upsert(transaction, file, values)
+    put_name(transaction.connection, number, file.path)
     put_vectors(
         transaction,
         number,
@@ -138,7 +140,9 @@ def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str)
         "reason": reason,
         **_NOT_STALE,
     }
-    return _upsert(transaction, file, values)[1]
+    number, video_id = _upsert(transaction, file, values)
+    drop_texts(transaction.connection, number)
+    return video_id
 
 
 def move_all(transaction: WriteTransaction, files: Mapping[str, FileVersion]) -> set[str]:
@@ -176,6 +180,7 @@ def move_all(transaction: WriteTransaction, files: Mapping[str, FileVersion]) ->
             mtime_ns=file.mtime_ns,
             **_NOT_STALE,
         )
+        put_name(connection, number, file.path)
     return set(numbers)
 
 

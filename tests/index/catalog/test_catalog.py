@@ -204,6 +204,7 @@ def test_a_migrated_catalog_has_a_column_for_each_fact_of_a_video(catalog: Catal
     others = set(VideoRow.__dataclass_fields__) - set(FACT_NAMES)
     others -= {"num_segments"}  # of a model
     own = {"number", "path_folded", "root_number", "date", "state", "reason", "generation"}
+    own |= {"sidecar_stamp"}
     assert set(columns) == set(FACT_NAMES) | others | own
     assert all(columns[name]["nullable"] for name in FACT_NAMES)
 

@@ -1,7 +1,12 @@
 """Several models side by side; roots, collections, metadata, facts and texts."""
 
+import os
+from pathlib import Path
+
 import sqlalchemy as sa
 from alembic import op
+
+from index.catalog.texts import words_of_name
 
 revision = "0003"
 down_revision = "0002"
@@ -23,6 +28,7 @@ def upgrade() -> None:
     _create_collections()
     _create_metadata()
     _create_texts()
+    _name_videos()
 
 
 def _create_models() -> None:
@@ -127,6 +133,7 @@ def _widen_videos() -> None:
     op.create_index("ix_videos_root_number", "videos", ["root_number"])
     op.add_column("videos", sa.Column("date", sa.Double, nullable=False, server_default="0"))
     op.execute("UPDATE videos SET date = mtime_ns / 1e9")
+    op.add_column("videos", sa.Column("sidecar_stamp", sa.String))
     op.create_index("ix_videos_date", "videos", ["date", "state"])
     op.drop_column("videos", "num_segments")
 
@@ -222,3 +229,19 @@ def _create_texts() -> None:
         " INSERT INTO texts_fts (texts_fts, rowid, body) VALUES ('delete', old.id, old.body);"
         " INSERT INTO texts_fts (rowid, body) VALUES (new.id, new.body); END"
     )
+
+
+def _name_videos() -> None:
+    connection = op.get_bind()
+    videos = connection.execute(
+        sa.text("SELECT number, path FROM videos WHERE state = 'indexed'")
+    ).all()
+    rows = [
+        {"number": number, "body": words_of_name(Path(os.fsdecode(path)))}
+        for number, path in videos
+    ]
+    if rows:
+        connection.execute(
+            sa.text("INSERT INTO texts (video_number, kind, body) VALUES (:number, 'name', :body)"),
+            rows,
+        )
