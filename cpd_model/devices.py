@@ -4,7 +4,10 @@
 `choose_dtype` ask the machine and apply them.
 """
 
+import ctypes
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cpd_model.errors import DeviceError
@@ -73,12 +76,23 @@ def choose_device(asked: str = "auto") -> str:
     Raises:
         DeviceError: the word means nothing, or that device is not there.
     """
-    if asked == "cpu":
-        return "cpu"  # no need to wake a driver for this
+    if asked == "cpu" or (asked == "auto" and not _has_gpu_driver()):
+        return "cpu"  # no need to wake a driver, or to import PyTorch, for this
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return resolve_device(asked, cuda_devices=count)
+
+
+def _has_gpu_driver() -> bool:
+    """Whether PyTorch could find a CUDA device here; True where only PyTorch itself can tell."""
+    if sys.platform != "linux" or Path("/dev/kfd").exists():  # AMD's, which PyTorch calls CUDA too
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def choose_dtype(device: str) -> "torch.dtype":
