@@ -8,11 +8,15 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def fold(text: str) -> str:
-    """NFC, case folded; what is no character, such as a byte that is no UTF-8, as U+FFFD.
+    """NFC, case folded, readable.
 
     Args:
         text: bytes of file names that are no UTF-8 in it as `os.fsdecode` puts them.
     """
+    return unicodedata.normalize("NFC", readable(text)).casefold()
+
+
+def readable(text: str) -> str:
+    """What can be kept as UTF-8: U+FFFD for what is no character, as a byte that is no UTF-8."""
     whole = _HALVES.sub("\ufffd", text)
-    readable = whole.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", readable).casefold()
+    return whole.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
