@@ -35,7 +35,6 @@ DEEPEST_LEVEL = 32
 LONGEST_KEY = 200
 """Characters of a fact's key: the keys on the way to a value, joined by dots."""
 
-_A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?", re.ASCII)
 _PART_OF_A_DATE = re.compile(
     r"(?P<year>\d{4})(?:[-:/.]?(?P<month>\d{2})(?:[-:/.]?(?P<day>\d{2}))?)?(?P<rest>[T ].*)?",
     re.ASCII,
@@ -43,16 +42,12 @@ _PART_OF_A_DATE = re.compile(
 
 
 class Fact(NamedTuple):
-    """One value of a document, in the form in which it is filtered by."""
+    """One value of a document."""
 
     key: str
     """`gps.lat`: the keys on the way to it. Values of a list share the list's key."""
 
-    text: str
-    """As written; `true` and `false` for booleans."""
-
-    number: float | None
-    """Of a number itself, of a boolean 0 or 1, of a date seconds since 1970; else None."""
+    value: bool | int | float | str
 
 
 def parse_document(text: str) -> Document:
@@ -120,12 +115,10 @@ def merged(*documents: Document) -> Document:
 
 
 def facts_of(document: Document) -> list[Fact]:
-    """The values of a merged document, each once, in their order; null and [] say nothing.
-
-    The key `date` takes dates in more forms than other keys, see `date_seconds`.
-    """
-    facts = (_fact(key, value) for key, value in _leaves(document, ""))
-    return list(dict.fromkeys(facts))
+    """The values of a merged document, each once, in their order; null and [] say nothing."""
+    facts = (Fact(key[:LONGEST_KEY], value) for key, value in _leaves(document, ""))
+    # True equals 1, and is another value all the same.
+    return list({(fact, type(fact.value)): fact for fact in facts}.values())
 
 
 def set_value(document: Document, key: str, value: JsonValue) -> Document:
@@ -240,7 +233,7 @@ def _patched(below: Document, above: Document) -> Document:
     return result
 
 
-def _leaves(value: JsonValue, key: str) -> Iterator[tuple[str, JsonValue]]:
+def _leaves(value: JsonValue, key: str) -> Iterator[tuple[str, bool | int | float | str]]:
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _leaves(item, f"{key}.{name}" if key else name)
@@ -249,15 +242,6 @@ def _leaves(value: JsonValue, key: str) -> Iterator[tuple[str, JsonValue]]:
             yield from _leaves(item, key)
     elif value is not None:
         yield key, value
-
-
-def _fact(key: str, value: JsonValue) -> Fact:
-    key = key[:LONGEST_KEY]
-    if isinstance(value, str):
-        text, number = value, _iso_seconds(value) if _A_DATE.fullmatch(value) else None
-    else:
-        text, number = json.dumps(value), _as_float(value)
-    return Fact(key, text, date_seconds(value) if key == "date" else number)
 
 
 def _iso_seconds(text: str) -> float | None:

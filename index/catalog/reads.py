@@ -153,6 +153,19 @@ def video_by_id(connection: Connection, video_id: str, *, model_number: int) -> 
     return _video_row(row)
 
 
+def number_of(connection: Connection, video_id: str) -> int:
+    """The number of a video or failure, by which the other tables know it.
+
+    Raises:
+        UnknownVideoError: there is none of that id.
+    """
+    query = select(VideoRecord.number).where(VideoRecord.video_id == video_id)
+    number = connection.execute(query).scalar()
+    if number is None:
+        raise UnknownVideoError(f"no video {video_id} in this library")
+    return number
+
+
 def videos_by_hash(
     connection: Connection, content_hash: str, *, model_number: int
 ) -> list[VideoRow]:

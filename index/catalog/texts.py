@@ -6,13 +6,13 @@ Words are compared without case and accents. What is no letter and no digit part
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 
 from index.catalog.tables import TextRecord
 
@@ -118,35 +118,44 @@ def texts_of(connection: Connection, number: int) -> list[VideoText]:
 
 def put_texts(
     connection: Connection,
-    number: int,
-    texts: Iterable[VideoText],
+    texts: Mapping[int, Iterable[VideoText]],
     *,
     replacing: Sequence[TextKind],
 ) -> None:
-    """Give a video these texts instead of all that it had of the kinds to replace.
+    """Give videos these texts instead of all that they had of the kinds to replace.
 
     Those that are there already stay untouched: FTS5 indexes nothing twice.
+
+    Args:
+        texts: by video number; at most a few hundred videos.
     """
-    asked = select(TextRecord.id, *_columns()).where(
-        TextRecord.video_number == number, TextRecord.kind.in_(replacing)
+    asked = select(TextRecord.id, TextRecord.video_number, *_columns()).where(
+        TextRecord.video_number.in_(texts), TextRecord.kind.in_(replacing)
     )
-    old = {VideoText(*row[1:]): row.id for row in connection.execute(asked)}
-    new = dict.fromkeys(text._replace(body=_storable(text.body)) for text in texts)
+    rows = connection.execute(asked)
+    old = {(row.video_number, VideoText(*row[2:])): {"row_id": row.id} for row in rows}
+    new = dict.fromkeys(
+        (number, text._replace(body=_storable(text.body)))
+        for number, of_video in texts.items()
+        for text in of_video
+        if text.body.strip("\0 \n")
+    )
     gone = [row_id for known, row_id in old.items() if known not in new]
-    rows = [
+    come = [
         {"video_number": number, **text._asdict()}
-        for text in new
-        if text not in old and text.body.strip()
+        for number, text in new
+        if (number, text) not in old
     ]
     if gone:
-        connection.execute(delete(TextRecord).where(TextRecord.id.in_(gone)))
-    if rows:
-        connection.execute(insert(TextRecord), rows)
+        connection.execute(delete(TextRecord).where(TextRecord.id == bindparam("row_id")), gone)
+    if come:
+        connection.execute(insert(TextRecord), come)
 
 
 def put_name(connection: Connection, number: int, path: Path) -> None:
     """Let a video be found by the words of its file's name."""
-    put_texts(connection, number, [VideoText("name", words_of_name(path))], replacing=["name"])
+    name = VideoText("name", words_of_name(path))
+    put_texts(connection, {number: [name]}, replacing=["name"])
 
 
 def drop_texts(connection: Connection, number: int) -> None:

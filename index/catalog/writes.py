@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from cpd_model.encoder import Vectors
 from index.catalog.connection import WriteTransaction
-from index.catalog.reads import STORED_DTYPE, fold_path
+from index.catalog.metadata import Said, forget_said, put_said, refresh
+from index.catalog.reads import STORED_DTYPE, fold_path, number_of
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
     EmbeddedVideoRecord,
@@ -26,8 +27,7 @@ from index.catalog.tables import (
     TombstoneRecord,
     VideoRecord,
 )
-from index.catalog.texts import drop_texts, put_name
-from index.errors import UnknownVideoError
+from index.catalog.texts import put_name
 from index.file_version import FileVersion
 from index.video.facts import FACT_NAMES, VideoFacts
 
@@ -81,10 +81,15 @@ def put_indexed(
     segments: "Sequence[Segment]",
     embeddings_SD: Vectors,
     model_number: int,
+    said: Said | None = None,
 ) -> str:
     """Insert a video, or replace all that is known of the file at this path; its id.
 
-    What other models had of it goes: they have not seen these bytes.
+    What other models had of it goes: they have not seen these bytes. What a person said of it
+    stays.
+
+    Args:
+        said: what the file and those beside it say; None leaves what is known of that.
     """
     values = {
         **{name: getattr(facts, name) for name in FACT_NAMES},
@@ -94,6 +99,10 @@ def put_indexed(
     }
     number, video_id = _upsert(transaction, file, values)
     put_name(transaction.connection, number, file.path)
+    if said is not None:
+        put_said(transaction.connection, number, said)
+    else:
+        refresh(transaction.connection, [number])
     put_vectors(
         transaction,
         number,
@@ -141,16 +150,22 @@ def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str)
         **_NOT_STALE,
     }
     number, video_id = _upsert(transaction, file, values)
-    drop_texts(transaction.connection, number)
+    forget_said(transaction.connection, number)
     return video_id
 
 
-def move_all(transaction: WriteTransaction, files: Mapping[str, FileVersion]) -> set[str]:
+def move_all(
+    transaction: WriteTransaction,
+    files: Mapping[str, FileVersion],
+    *,
+    said: Mapping[str, Said] | None = None,
+) -> set[str]:
     """Give videos other paths at once; whatever else the catalog knew there is removed: it is gone.
 
     Args:
         files: by video_id; each path once. A video that is not there, or has another content hash
             than its file where that has one, is passed over.
+        said: what the files and those beside them say, by video_id.
 
     Returns:
         The ids of those that were moved.
@@ -181,6 +196,10 @@ def move_all(transaction: WriteTransaction, files: Mapping[str, FileVersion]) ->
             **_NOT_STALE,
         )
         put_name(connection, number, file.path)
+    for video_id, number in numbers.items():
+        if said is not None and video_id in said:
+            put_said(connection, number, said[video_id])
+    refresh(connection, list(numbers.values()))  # whose dates may hang on their files'
     return set(numbers)
 
 
@@ -190,7 +209,7 @@ def mark_stale(transaction: WriteTransaction, video_id: str, *, reason: str) -> 
     Raises:
         UnknownVideoError: there is no such video.
     """
-    number = _number_of(transaction.connection, video_id)
+    number = number_of(transaction.connection, video_id)
     since = func.coalesce(VideoRecord.stale_since, time.time())
     _update_video(transaction, number, stale_reason=reason, stale_since=since)
 
@@ -201,7 +220,7 @@ def remove(transaction: WriteTransaction, video_id: str) -> None:
     Raises:
         UnknownVideoError: there is no such video.
     """
-    _delete_video(transaction, _number_of(transaction.connection, video_id))
+    _delete_video(transaction, number_of(transaction.connection, video_id))
 
 
 def _upsert(
@@ -292,12 +311,3 @@ def _number_with(connection: Connection, video_id: str, content_hash: str | None
     if content_hash is not None:
         query = query.where(VideoRecord.content_hash == content_hash)
     return connection.execute(query).scalar()
-
-
-def _number_of(connection: Connection, video_id: str) -> int:
-    number = connection.execute(
-        select(VideoRecord.number).where(VideoRecord.video_id == video_id)
-    ).scalar()
-    if number is None:
-        raise UnknownVideoError(f"no video {video_id} in this library")
-    return number

@@ -66,6 +66,9 @@ def print_report(report: "AddReport") -> None:
     if report.failures:
         rows = [(short_path(f.path), printable(f.reason)) for f in report.failures]
         _show_table(("failed", "reason"), rows)
+    if report.warnings:
+        rows = [(short_path(f.path), printable(f.reason)) for f in report.warnings]
+        _show_table(("passed over", "reason"), rows)
 
 
 def print_status(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from cpd_model.errors import InputError
+from index.sidecars.finding import SidecarFinder
+from index.video.extensions import VIDEO_EXTENSIONS
 
 ScanFolder: TypeAlias = Callable[[str], AbstractContextManager[Iterable["os.DirEntry[str]"]]]
 """Lists one folder, as `os.scandir` does."""
@@ -43,7 +45,7 @@ class FoundFiles:
 
     @property
     def num_ignored(self) -> int:
-        """Files that are no video, by extension or by content."""
+        """Files that are no video, by extension or by content, and speak of none beside them."""
         return self._walk.num_ignored
 
     @property
@@ -144,6 +146,7 @@ class _Walk:
         self._scan_folder = scan_folder
         self._leave_out = None if leave_out is None else os.path.realpath(leave_out)
         self._entered: set[str] = set()
+        self._sidecars = SidecarFinder()
 
     def asks(self, is_video: IsVideo, path: Path) -> bool:
         """The answer for one file; what it is not is noted."""
@@ -153,8 +156,12 @@ class _Walk:
         except OSError as error:
             self.unreadable.append(Unreadable(path, _reason_of(error)))
         else:
-            self.num_ignored += 1
+            self.num_ignored += not self._speaks_of_video(path)
         return False
+
+    def _speaks_of_video(self, path: Path) -> bool:
+        owners = self._sidecars.owners_of(path)
+        return any(os.path.splitext(owner)[1].lower() in VIDEO_EXTENSIONS for owner in owners)
 
     def files_under(self, named: str) -> Iterator[str]:
         """Real paths of the file itself, or of all regular files below the folder."""

@@ -10,6 +10,8 @@ what was under way, and the same command goes on from there. In the order in whi
     same bytes, their old path is there a copy: a second video, its vectors taken from the first
     anything else                       decoded and embedded; replaces what stood at this path
 
+Whatever becomes of the file, its sidecars are read again where they changed.
+
 A file that was indexed and whose new bytes cannot be read, for whatever reason that may pass, is
 *stale*: what was indexed stays searchable, and the next run tries again.
 """
@@ -37,6 +39,7 @@ from index.ingest.pipeline import Bounds, Decoder
 from index.ingest.probes import RememberedProbes
 from index.library.add_report import AddInterrupted, AddReport, Tally
 from index.library.known_content import match_content
+from index.library.sidecars import SidecarsOfRun
 
 if TYPE_CHECKING:
     from index.catalog.records import KnownFile
@@ -121,6 +124,7 @@ class _Adding:
         self._decoder = decoder
         self._tally = tally
         self._index_kind = index_kind
+        self._sidecars = SidecarsOfRun(writer, tally)
         self._num_unpublished = 0
         self._again: list[Path] = []
         """Copies of a video that somebody removed before they were written: new files after all."""
@@ -179,10 +183,13 @@ class _Adding:
             except OSError:  # embed_videos reports it
                 changed[path] = None
                 continue
-            if self._writer.find_unchanged(file):
-                self._tally.ended("unchanged")
-            else:
+            video_id = self._writer.find_unchanged(file)
+            if video_id is None:
                 changed[path] = file
+            else:
+                self._tally.ended(
+                    "updated" if self._sidecars.update(video_id, path) else "unchanged"
+                )
         self._tally.found(found)  # what came after the last video
         return changed
 
@@ -230,7 +237,9 @@ class _Adding:
         known = match_content(files, self._writer.find_by_hash)
         left = list(known.unknown)
         there = known.moved | known.in_place
-        placed = self._writer.move_videos({key: video.file for key, video in there.items()})
+        said = {key: self._sidecars.said(video) for key, video in there.items()}
+        now_at = {key: video.file for key, video in there.items()}
+        placed = self._writer.move_videos(now_at, said=said)
         for video_id, video in there.items():
             if video_id not in placed:  # somebody else removed it since it was asked for
                 left.append(video)
@@ -239,7 +248,9 @@ class _Adding:
         for source, video in known.copies:
             stored = self._writer.find_at(video.path)
             try:
-                num_segments = self._writer.copy_video(source, video.file, facts=video.facts)
+                num_segments = self._writer.copy_video(
+                    source, video.file, facts=video.facts, said=self._sidecars.said(video)
+                )
             except UnknownVideoError:
                 left.append(video)
             else:
@@ -253,6 +264,7 @@ class _Adding:
             facts=video.facts,
             segments=video.segments,
             embeddings_SD=video.embeddings_SD,
+            said=self._sidecars.said(video),
         )
         self._written(stored, len(video.segments))
 

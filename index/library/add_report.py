@@ -11,12 +11,13 @@ from index.ingest.outcomes import UNREADABLE_CODE
 
 
 class AddFailure(NamedTuple):
-    """A file or folder that could not be indexed, and why."""
+    """A file or folder that could not be indexed, or a sidecar that could not be read, and why."""
 
     path: Path
     reason: str
     code: str
-    """What programs know it by: that of an error class, or `changed`, `gone`, `unreadable`."""
+    """What programs know it by: that of an error class, or `changed`, `gone`, `unreadable`; of a
+    sidecar `sidecar`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,7 @@ class AddReport:
     """New videos, copies of known ones included."""
 
     updated: int
-    """Videos whose content changed, or whose file moved."""
+    """Videos whose content changed, whose file moved, or whose sidecars changed."""
 
     unchanged: int
     failed: int
@@ -35,7 +36,7 @@ class AddReport:
     into."""
 
     ignored: int
-    """Files that are no video."""
+    """Files that are no video, and no sidecar of one."""
 
     segments: int
     """Written in this run."""
@@ -46,8 +47,12 @@ class AddReport:
 
     failures: list[AddFailure]
 
+    warnings: list[AddFailure]
+    """Sidecars that were passed over; their videos are indexed all the same."""
+
     def as_json(self) -> dict[str, Any]:
-        """For `--json`: the fields by name, each failure with `path`, `reason` and `code`."""
+        """For `--json`: the fields by name, each failure and warning with `path`, `reason` and
+        `code`."""
         return {
             "added": self.added,
             "updated": self.updated,
@@ -56,10 +61,13 @@ class AddReport:
             "ignored": self.ignored,
             "segments": self.segments,
             "seconds": round(self.seconds, 3),
-            "failures": [
-                {**failure._asdict(), "path": str(failure.path)} for failure in self.failures
-            ],
+            "failures": [_as_json(failure) for failure in self.failures],
+            "warnings": [_as_json(warning) for warning in self.warnings],
         }
+
+
+def _as_json(failure: AddFailure) -> dict[str, str]:
+    return {**failure._asdict(), "path": str(failure.path)}
 
 
 class AddInterrupted(KeyboardInterrupt):
@@ -86,6 +94,7 @@ class Tally:
     """Files that are no video, by what is seen from outside."""
 
     failures: list[AddFailure] = field(default_factory=list)
+    warnings: list[AddFailure] = field(default_factory=list)
 
     def found(self, found: FoundFiles) -> None:
         """Take in how far the walk is; told as often as anybody likes."""
@@ -115,5 +124,10 @@ class Tally:
             ignored=self.ends.get("ignored", 0) + self.num_passed_over,
             segments=self.num_segments,
             seconds=time.monotonic() - self.started,
-            failures=sorted(self.failures, key=lambda failure: (str(failure.path), failure.reason)),
+            failures=_sorted(self.failures),
+            warnings=_sorted(self.warnings),
         )
+
+
+def _sorted(failures: list[AddFailure]) -> list[AddFailure]:
+    return sorted(failures, key=lambda failure: (str(failure.path), failure.reason))

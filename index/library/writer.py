@@ -19,9 +19,11 @@ from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
 from index.catalog.connection import Catalog, WriteTransaction, stand_of
+from index.catalog.metadata import Said, put_sidecars, sidecar_stamps
 from index.catalog.reads import (
     embeddings_of,
     file_at,
+    number_of,
     segments_of,
     sizes_of_videos,
     unchanged_video,
@@ -46,6 +48,7 @@ from index.vectors.publishing import compact, publish
 
 if TYPE_CHECKING:
     from index.segments import Segment
+    from index.sidecars.reading import SidecarContent
     from index.video.facts import VideoFacts
 
 _NORM_TOLERANCE = 0.01
@@ -80,6 +83,11 @@ class LibraryWriter:
         with self._reading() as connection:
             return sizes_of_videos(connection)
 
+    def find_sidecar_stamps(self) -> dict[str, str]:
+        """What tells whether sidecars are as they were read, by video_id, where there were any."""
+        with self._reading() as connection:
+            return sidecar_stamps(connection)
+
     def find_by_hash(self, content_hash: str) -> list[VideoRow]:
         """Indexed videos with these bytes, oldest first; one whose path is gone has moved."""
         with self._reading() as connection:
@@ -99,12 +107,14 @@ class LibraryWriter:
         facts: "VideoFacts",
         segments: "Sequence[Segment]",
         embeddings_SD: Vectors,
+        said: Said | None = None,
     ) -> str:
         """Insert a video, or replace all that is known of the file at this path.
 
         Args:
             file: with its content hash; the path is made absolute and free of symbolic links.
             embeddings_SD: unit vectors, row i of segment i; stored as float16.
+            said: what the file and those beside it say; None leaves what is known of that.
 
         Returns:
             Its video_id: a new one, or the one that the path had.
@@ -125,9 +135,12 @@ class LibraryWriter:
                 segments=segments,
                 embeddings_SD=embeddings_SD,
                 model_number=self._settings.model_number,
+                said=said,
             )
 
-    def copy_video(self, source: str, file: FileVersion, *, facts: "VideoFacts") -> int:
+    def copy_video(
+        self, source: str, file: FileVersion, *, facts: "VideoFacts", said: Said | None = None
+    ) -> int:
         """Put a file that holds the same bytes as another video, with the vectors of that one.
 
         Returns:
@@ -152,8 +165,19 @@ class LibraryWriter:
                     connection, source, ids=ids, embed_dim=self._settings.embed_dim
                 ),
                 model_number=number,
+                said=said,
             )
         return len(segments)
+
+    def put_sidecars(self, video_id: str, content: "SidecarContent", *, stamp: str | None) -> None:
+        """Take in what the sidecars of a video say, instead of what they said before.
+
+        Raises:
+            UnknownVideoError: there is no such video.
+        """
+        with self._transaction() as transaction:
+            number = number_of(transaction.connection, video_id)
+            put_sidecars(transaction.connection, number, content, stamp=stamp)
 
     def put_failure(self, file: FileVersion, *, reason: str) -> str:
         """Record why the file at this path cannot be indexed; its video_id.
@@ -186,13 +210,16 @@ class LibraryWriter:
             if not move_all(transaction, {video_id: _resolved(file)}):
                 raise UnknownVideoError(f"no video {video_id} in this library")
 
-    def move_videos(self, files: Mapping[str, FileVersion]) -> set[str]:
+    def move_videos(
+        self, files: Mapping[str, FileVersion], *, said: Mapping[str, Said] | None = None
+    ) -> set[str]:
         """Give videos other paths, all in one transaction, so that they may change places.
 
         Whatever else the catalog had at those paths is removed.
 
         Args:
             files: by video_id. A video that is gone, or has other bytes by now, is passed over.
+            said: what the files and those beside them say, by video_id.
 
         Returns:
             The ids of those that were moved.
@@ -206,7 +233,7 @@ class LibraryWriter:
         if len({file.path for file in resolved.values()}) < len(resolved):
             raise ValueError("each of the videos must be given a path of its own")
         with self._transaction() as transaction:
-            return move_all(transaction, resolved)
+            return move_all(transaction, resolved, said=said)
 
     def remove_video(self, video_id: str) -> None:
         """Forget a video, or a failure; the file itself is not touched.

@@ -47,7 +47,7 @@ class SidecarFinder:
     """Finds the sidecars of videos; lists each folder once, so it is for one run."""
 
     def __init__(self) -> None:
-        self._folders: OrderedDict[str, dict[str, list[tuple[SidecarKind, str]]]] = OrderedDict()
+        self._folders: OrderedDict[str, _Folder] = OrderedDict()
 
     def beside(self, video: Path) -> list[Sidecar]:
         """The sidecars of a video, sorted by name; what is gone or no regular file is left out.
@@ -55,13 +55,10 @@ class SidecarFinder:
         A folder that cannot be listed has none.
         """
         folder, name = os.path.split(video)
-        owned = self._owned_in(folder)
-        found = sorted(
-            {pair for owner in (name, os.path.splitext(name)[0]) for pair in owned.get(owner, ())},
-            key=lambda pair: pair[1],
-        )
+        owned = self._listed(folder).owned
+        found = {pair for owner in _names_of(name) for pair in owned.get(owner, ())}
         sidecars = []
-        for kind, sidecar_name in found:
+        for sidecar_name, kind in sorted(found):
             path = Path(folder, sidecar_name)
             try:
                 if stat.S_ISREG(os.stat(path).st_mode):  # a pipe of that name would never end
@@ -70,18 +67,31 @@ class SidecarFinder:
                 continue
         return sidecars
 
-    def _owned_in(self, folder: str) -> dict[str, list[tuple[SidecarKind, str]]]:
-        """By name, or name without extension, of a video: the sidecars of this folder."""
+    def owners_of(self, sidecar: Path) -> list[str]:
+        """The names of the files that a file speaks of; none where it is no sidecar."""
+        folder, name = os.path.split(sidecar)
+        return self._listed(folder).owners.get(name, [])
+
+    def _listed(self, folder: str) -> "_Folder":
         if folder not in self._folders:
             try:
                 names = os.listdir(folder)
             except OSError:
                 names = []
-            self._folders[folder] = _owned(names)
+            self._folders[folder] = _sorted_out(names)
             if len(self._folders) > _MOST_FOLDERS:
                 self._folders.popitem(last=False)
         self._folders.move_to_end(folder)
         return self._folders[folder]
+
+
+class _Folder(NamedTuple):
+    """Which files of a folder speak of which others."""
+
+    owned: dict[str, list[tuple[str, SidecarKind]]]
+    """By the name, or name without extension, of a video: its sidecars."""
+    owners: dict[str, list[str]]
+    """By the name of a sidecar: the files that it speaks of."""
 
 
 def stamp_of(sidecars: list[Sidecar]) -> str | None:
@@ -95,17 +105,25 @@ def stamp_of(sidecars: list[Sidecar]) -> str | None:
     return sha256(ascii(seen).encode()).hexdigest()[:32]
 
 
-def _owned(names: list[str]) -> dict[str, list[tuple[SidecarKind, str]]]:
+def _sorted_out(names: list[str]) -> _Folder:
     sidecars = [name for name in names if os.path.splitext(name)[1].lower() in _KINDS]
-    others = set(names).difference(sidecars)
-    owners = others | {os.path.splitext(name)[0] for name in others}
-    owned = defaultdict(list)
+    called = defaultdict(list)
+    for name in set(names).difference(sidecars):
+        for owner in _names_of(name):
+            called[owner].append(name)
+    folder = _Folder(defaultdict(list), {})
     for name in sidecars:
         for owner, kind in _possible_owners(name):
-            if owner in owners:
-                owned[owner].append((kind, name))
+            if owner in called:
+                folder.owned[owner].append((name, kind))
+                folder.owners[name] = called[owner]
                 break
-    return owned
+    return folder
+
+
+def _names_of(video_name: str) -> set[str]:
+    """What its sidecars may call a video: with its extension or without."""
+    return {video_name, os.path.splitext(video_name)[0]}
 
 
 def _possible_owners(name: str) -> list[tuple[str, SidecarKind]]:

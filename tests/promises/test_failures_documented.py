@@ -6,6 +6,7 @@ from pathlib import Path
 from cpd.command_line import UNEXPECTED, USAGE
 from cpd_model.errors import CPDError
 from index.ingest.outcomes import CHANGED_CODE, GONE_CODE, UNREADABLE_CODE
+from index.library.sidecars import SIDECAR_CODE
 from service.errors import status_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "failures.md"
@@ -34,4 +35,5 @@ def test_the_page_tells_each_class_with_code_and_status() -> None:
 def test_the_page_tells_the_codes_without_a_class() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| [^`]", PAGE.read_text(), re.MULTILINE)
 
-    assert rows == [USAGE, UNEXPECTED, CHANGED_CODE, GONE_CODE, UNREADABLE_CODE]
+    codes = [USAGE, UNEXPECTED, CHANGED_CODE, GONE_CODE, UNREADABLE_CODE, SIDECAR_CODE]
+    assert rows == codes

@@ -63,7 +63,7 @@ def connection(catalog: Catalog) -> Iterator[Connection]:
 def fill(connection: Connection, *bodies: str) -> None:
     """Give video 1 the first caption, video 2 the second ..."""
     for number, body in enumerate(bodies, start=1):
-        put_texts(connection, number, [VideoText("caption", body)], replacing=["caption"])
+        put_texts(connection, {number: [VideoText("caption", body)]}, replacing=["caption"])
 
 
 def found(connection: Connection, words: str, *, limit: int = 100) -> list[int]:
@@ -72,7 +72,7 @@ def found(connection: Connection, words: str, *, limit: int = 100) -> list[int]:
 
 def test_a_text_tells_what_it_is_and_where(connection: Connection) -> None:
     said = VideoText("transcript", "and there a dog barks", 1.5, 4.0)
-    put_texts(connection, 3, [said], replacing=["transcript"])
+    put_texts(connection, {3: [said]}, replacing=["transcript"])
 
     (row,) = search_texts(connection, "DOG", limit=5)
 
@@ -152,8 +152,8 @@ def test_only_the_asked_videos_are_found(connection: Connection) -> None:
 
 def test_texts_are_replaced_by_kind(connection: Connection) -> None:
     title, caption = VideoText("title", "one"), VideoText("caption", "two")
-    put_texts(connection, 1, [title, caption], replacing=["title", "caption"])
-    put_texts(connection, 1, [VideoText("caption", "three")], replacing=["caption"])
+    put_texts(connection, {1: [title, caption]}, replacing=["title", "caption"])
+    put_texts(connection, {1: [VideoText("caption", "three")]}, replacing=["caption"])
 
     assert set(texts_of(connection, 1)) == {title, VideoText("caption", "three")}
     assert (found(connection, "one"), found(connection, "two")) == ([1], [])
@@ -161,12 +161,11 @@ def test_texts_are_replaced_by_kind(connection: Connection) -> None:
 
 def test_what_stays_is_not_written_again(connection: Connection) -> None:
     cues = [VideoText("transcript", f"word{i}", float(i), i + 1.0) for i in range(3)]
-    put_texts(connection, 1, cues, replacing=["transcript"])
+    put_texts(connection, {1: cues}, replacing=["transcript"])
     before = connection.execute(text("SELECT id, body FROM texts")).all()
 
-    put_texts(
-        connection, 1, [*cues[:2], VideoText("transcript", "new", 9, 10)], replacing=["transcript"]
-    )
+    new = [*cues[:2], VideoText("transcript", "new", 9, 10)]
+    put_texts(connection, {1: new}, replacing=["transcript"])
 
     after = connection.execute(text("SELECT id, body FROM texts")).all()
     assert set(before[:2]) <= set(after)
@@ -182,7 +181,7 @@ def test_a_video_that_goes_takes_its_words_along(connection: Connection) -> None
 
 
 def test_names_of_files_are_no_reason_to_search_texts(connection: Connection) -> None:
-    put_texts(connection, 1, [VideoText("name", "holiday")], replacing=["name"])
+    put_texts(connection, {1: [VideoText("name", "holiday")]}, replacing=["name"])
     assert not has_texts(connection)
 
     fill(connection, "a dog")
