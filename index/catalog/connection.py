@@ -169,7 +169,7 @@ class Catalog:
         """A write transaction that changes nothing a reader has loaded: no new generation."""
         with self._immediate_transaction() as connection:
             self._require_settings(connection)
-            if after is not None and not _may_follow(connection, after):
+            if after is not None and not may_follow(connection, after):
                 raise _replaced(self.path)
             yield connection
 
@@ -297,7 +297,7 @@ def has_passed(connection: Connection, stand: Stand) -> bool:
     return same_library and _epoch_at(connection, stand.generation) == stand.epoch
 
 
-def _may_follow(connection: Connection, stand: Stand) -> bool:
+def may_follow(connection: Connection, stand: Stand) -> bool:
     """Whether the catalog can have grown from where it stood.
 
     Unlike `has_passed` true also where it has come so far that it no longer lists the generation.

@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from cpd_model.encoder import Vectors
 from index.catalog import reads
@@ -34,11 +34,12 @@ from index.catalog.records import (
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import lease
-from index.library.searching import search_library
+from index.library.searching import LibrarySearch
 from index.library.stored_videos import StoredVideos
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
 from index.search.moments import Hits
+from index.search.request import SearchOptions, SearchRequest
 from index.vectors.current_view import CurrentView
 
 _MIGRATION_WAIT_SECONDS = 30
@@ -53,6 +54,7 @@ class Library(StoredVideos):
         super().__init__(catalog, settings)
         self.folder = folder
         self._current_view = CurrentView(folder, catalog, settings, device=device)
+        self._search = LibrarySearch(catalog, self._current_view, settings)
 
     @classmethod
     def create(cls, folder: Path | str, settings: LibrarySettings, *, device: str = "cpu") -> Self:
@@ -121,6 +123,7 @@ class Library(StoredVideos):
 
     def close(self) -> None:
         """Close the catalog and give back the vectors' memory."""
+        self._search.close()
         self._current_view.close()
         self._catalog.close()
 
@@ -157,25 +160,25 @@ class Library(StoredVideos):
         self._current_view.get()
 
     def search(
-        self, query_D: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
+        self, query_D: Vectors, *, fingerprint: str, **options: Unpack[SearchOptions]
     ) -> Hits:
         """The best moments for a query, best first; see index.search.merging for the rule.
 
         The list says of itself whether the search was `exact`, with which `recall` if it was not,
-        and whether it is `complete`.
+        and whether it is `complete`; its `cursor` leads to the next page.
 
         Args:
             query_D: any length but zero; scores are cosines.
             fingerprint: of the model that made the query, for no vector tells that by itself.
-            merge: False gives raw windows instead of moments.
+            options: index.search.request.SearchRequest tells each.
 
         Raises:
             IndexMismatchError: another model made the query.
-            InputError: limit is not within 1..10,000.
+            InputError: an option is out of its range, or the cursor leads nowhere.
             ValueError: query_D is not D finite numbers.
         """
         self.require(fingerprint=fingerprint)
-        return search_library(self._catalog, self._current_view, query_D, limit=limit, merge=merge)
+        return self._search.search(query_D, SearchRequest(**options))
 
     def status(self) -> LibraryStatus:
         """How much it holds and how it is searched; loads the vectors if no search has."""

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpd_model.encoder import Vectors
-from cpd_model.errors import InputError
 from index.catalog.records import SegmentRow
+from index.search.arranging import TextMatch
+from index.search.request import check_limit
+from index.search.trace import Explanation
 from index.search.walk import MAX_CANDIDATES, Route, ScoredSegment, Walk
 from index.vectors.view import View
-
-MAX_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +32,19 @@ class Hit(SegmentRow):
     score: float
     """Cosine of the query with the best window, in [-1, 1]."""
 
+    text: TextMatch | None = None
+    """What its texts say to the query, where they were asked too and say something."""
+
+    fused_score: float | None = None
+    """What it is ranked by where texts were asked too: the places on both sides in one."""
+
     def __repr__(self) -> str:
         times = f"{self.start_seconds:.1f}-{self.stop_seconds:.1f} s"
         return f"Hit({self.path.name!r}, {times}, score {self.score:.3f})"
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`: the fields by name, the path as text."""
-        return {
+        """For `--json`: the fields by name, the path as text; those of texts where they count."""
+        told: dict[str, Any] = {
             "video_id": self.video_id,
             "path": str(self.path),
             "start_seconds": self.start_seconds,
@@ -46,13 +52,24 @@ class Hit(SegmentRow):
             "score": self.score,
             "segment_id": self.segment_id,
         }
+        if self.fused_score is not None:
+            told["fused_score"] = self.fused_score
+            told["text"] = None if self.text is None else self.text.as_json()
+        return told
 
 
 class Hits(list[Hit]):
     """The hits of one search, best first, and how far they are to be trusted."""
 
     def __init__(
-        self, hits: Iterable[Hit], *, exact: bool, recall: float | None, complete: bool
+        self,
+        hits: Iterable[Hit],
+        *,
+        exact: bool,
+        recall: float | None,
+        complete: bool,
+        cursor: str | None = None,
+        explanation: Explanation | None = None,
     ) -> None:
         super().__init__(hits)
         self.exact = exact
@@ -62,6 +79,23 @@ class Hits(list[Hit]):
         index was built; None where it is exact."""
         self.complete = complete
         """False where a search looks no further although better hits than the last may be left."""
+        self.cursor = cursor
+        """For the next page; None where this is the last one."""
+        self.explanation = explanation
+        """How they were found, where that was asked."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`: how it was found, and the hits."""
+        told: dict[str, Any] = {
+            "exact": self.exact,
+            "recall": self.recall,
+            "complete": self.complete,
+            "hits": [hit.as_json() for hit in self],
+            "cursor": self.cursor,
+        }
+        if self.explanation is not None:
+            told["explanation"] = self.explanation.as_json()
+        return told
 
 
 class FoundMoments(NamedTuple):
@@ -102,12 +136,7 @@ def search_view(
         ValueError: the query is not D finite numbers, or all zero.
     """
     check_limit(limit)
-    walk = Walk(view, query_D, Route(merge=merge, videos=videos))
+    kept = None if videos is None else view.rows_of_videos(videos)
+    walk = Walk(view, query_D, Route(merge=merge, kept=kept))
     complete = walk.reach(limit, max_candidates=max_candidates)
     return FoundMoments(walk.settled[:limit], complete, walk.num_candidates)
-
-
-def check_limit(limit: int) -> None:
-    """Raises InputError: limit is not within 1..MAX_LIMIT."""
-    if not 1 <= limit <= MAX_LIMIT:
-        raise InputError(f"the number of results must be between 1 and {MAX_LIMIT}, got {limit}")

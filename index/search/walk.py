@@ -26,7 +26,7 @@ from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
 from index.catalog.records import SegmentRow
 from index.search.merging import After, Merger
-from index.vectors.view import View
+from index.vectors.view import Kept, View
 
 MAX_CANDIDATES = 65_536
 """Live windows after which a walk that may look at all of them does so at once. They hold more than
@@ -57,9 +57,9 @@ class Route:
     merge: bool
     """False for raw windows instead of moments."""
 
-    videos: NDArray[np.int64] | None = None
-    """Numbers of the videos to search; None for all. A moment is as wide as it would be without:
-    the background stays that of the whole library."""
+    kept: Kept | None = None
+    """Rows of the videos to search; None for all. A moment is as wide as it would be without: the
+    background stays that of the whole library."""
 
     per_video: int | None = None
     """A video has no more moments than so many."""
@@ -89,7 +89,7 @@ class Walk:
             ValueError: the query is not D finite numbers, or all zero.
         """
         self.view = view
-        self.query_D = _unit_query(query_D, len(view.sum_D))
+        self.query_D = unit_query(query_D, len(view.sum_D))
         self.background = (
             view.background(self.query_D) if route.background is None else route.background
         )
@@ -98,10 +98,12 @@ class Walk:
         self.num_fetches = 0
         self.settled: list[ScoredSegment] = []
         """Best first."""
-        self._route = route
-        self._kept = None if route.videos is None else view.rows_of_videos(route.videos)
+        self.route = route
         newest = route.last_segment_id
-        self._stop_row = None if newest is None else view.num_up_to(newest)
+        self.stop_row = (
+            view.num_in_parts + view.tail.num_rows if newest is None else view.num_up_to(newest)
+        )
+        """Rows from here on are newer than what is asked about."""
         self._after = _after(view, route.after)
         self._wanted = first_candidates
         self._rows_k: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -157,14 +159,14 @@ class Walk:
         self.num_fetches += 1
         self._wanted = num_wanted
         rows_k, scores_k, self._floor = self.view.candidates(
-            self.query_D, num_wanted, kept=self._kept
+            self.query_D, num_wanted, kept=self.route.kept
         )
         self.num_candidates = len(rows_k)
-        if self._stop_row is not None:
-            old_k = rows_k < self._stop_row
+        if self.route.last_segment_id is not None:
+            old_k = rows_k < self.stop_row
             rows_k, scores_k = rows_k[old_k], scores_k[old_k]
-        if self._merger is None and self._route.per_video is not None:
-            few_k = self._first_of_their_videos(rows_k, self._route.per_video)
+        if self._merger is None and self.route.per_video is not None:
+            few_k = self._first_of_their_videos(rows_k, self.route.per_video)
             rows_k, scores_k = rows_k[few_k], scores_k[few_k]
         if self._after is not None:
             past_k = self._after.are_past(rows_k, scores_k)
@@ -226,7 +228,7 @@ class Walk:
             self.query_D,
             background=self.background,
             after=self._after,
-            per_video=self._route.per_video,
+            per_video=self.route.per_video,
         )
 
 
@@ -251,7 +253,12 @@ def _scored(
     ]
 
 
-def _unit_query(query_D: Vectors, embed_dim: int) -> Vectors:
+def unit_query(query_D: Vectors, embed_dim: int) -> Vectors:
+    """A query at length 1, float32 (D,).
+
+    Raises:
+        ValueError: it is not D finite numbers, or all zero.
+    """
     query_D = np.ascontiguousarray(query_D, dtype=np.float32)
     if query_D.shape != (embed_dim,):
         raise ValueError(f"query must be ({embed_dim},), got {query_D.shape}")

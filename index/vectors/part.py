@@ -131,13 +131,23 @@ class Part:
         scores_K: Vectors = (self.matrix.dot(rows, query_D) * inverse_norms_K).clip(-1, 1)
         return scores_K
 
+    def unit_vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Some rows at length 1 (K, D).
+
+        Raises:
+            LibraryCorruptError: they are not what was written.
+        """
+        unit_KD: Vectors = (
+            self.matrix.decode(rows) * self._rows(rows)["inverse_norm"][:, np.newaxis]
+        )
+        return unit_KD
+
     def sum_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The sum of some unit vectors (D,)."""
         total_D = np.zeros(self.matrix.embed_dim, dtype=np.float64)
         for start in range(0, len(rows), _SUM_ROWS):
             block = rows[start : start + _SUM_ROWS]
-            unit_KD = self.matrix.decode(block) * self._rows(block)["inverse_norm"][:, np.newaxis]
-            total_D += unit_KD.sum(axis=0, dtype=np.float64)
+            total_D += self.unit_vectors(block).sum(axis=0, dtype=np.float64)
         return total_D
 
     def rows_of(self, segment_ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -164,10 +174,24 @@ class Part:
         """All rows of the video that this row belongs to."""
         return run_at(self.runs.first_rows_R, row, num_rows=self.num_rows)
 
+    def row_numbers_of(self, video_numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of these videos, ascending: quick where they are few."""
+        runs = np.flatnonzero(np.isin(self.runs.video_numbers_R, video_numbers))
+        starts = self.runs.first_rows_R[runs]
+        lengths = np.diff(self.runs.first_rows_R, append=self.num_rows)[runs]
+        offsets = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rows: NDArray[np.int64] = np.repeat(starts, lengths) + offsets
+        return rows
+
     def rows_of_videos(self, video_numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which rows belong to these videos (N,)."""
         lengths_R = np.diff(self.runs.first_rows_R, append=self.num_rows)
         return np.repeat(np.isin(self.runs.video_numbers_R, video_numbers), lengths_R)
+
+    def scores_all_of(self, keep_N: NDArray[np.bool_]) -> bool:
+        """Whether a search looks at every one of the rows that may be found."""
+        few = max(_FEW_ROWS, _EXACT_SHARE * self.num_rows)
+        return self.index.is_exact or int(np.count_nonzero(keep_N)) <= few
 
     def search(
         self, query_D: Vectors, k: int, *, keep_N: NDArray[np.bool_] | None = None

@@ -82,6 +82,11 @@ class Tail:
             return self, np.zeros(self.vectors_CD.shape[1])
         return replace(self, alive_M=self.alive_M & ~gone_M), self._sum(np.flatnonzero(gone_M))
 
+    def unit_vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Some rows at length 1 (K, D)."""
+        unit_KD: Vectors = self.vectors_CD[rows] * self.rows_C["inverse_norm"][rows][:, np.newaxis]
+        return unit_KD
+
     def sum_from(self, row: int) -> NDArray[np.float64]:
         """The sum of the unit vectors from a row on (D,)."""
         return self._sum(np.arange(row, self.num_rows))
@@ -135,7 +140,6 @@ class Tail:
         best_first = np.lexsort((rows_k, -scores_k))
         return PartCandidates(rows_k[best_first], scores_k[best_first], floor)
 
-    def _sum(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        unit_KD = self.vectors_CD[rows] * self.rows_C["inverse_norm"][rows][:, np.newaxis]
-        total_D: NDArray[np.float64] = unit_KD.sum(axis=0, dtype=np.float64)
+    def _sum(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        total_D: NDArray[np.float64] = self.unit_vectors(rows).sum(axis=0, dtype=np.float64)
         return total_D

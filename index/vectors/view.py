@@ -201,6 +201,23 @@ class View:
             scores_K[at] = place.scores(rows[at] - first_row, query_D)
         return scores_K
 
+    def unit_vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Some rows at length 1 (K, D).
+
+        Raises:
+            LibraryCorruptError: they are not what was written.
+        """
+        unit_KD = np.empty((len(rows), len(self.sum_D)), dtype=np.float32)
+        for at, place, first_row in self._split(rows):
+            unit_KD[at] = place.unit_vectors(rows[at] - first_row)
+        return unit_KD
+
+    def row_of(self, segment_id: int) -> int | None:
+        """The row of a segment; None where there is none of that id."""
+        row = self.num_up_to(segment_id) - 1
+        found = row >= 0 and self.columns(np.array([row])).ids_N[0] == segment_id
+        return row if found else None
+
     def num_up_to(self, segment_id: int) -> int:
         """How many rows have no higher id, removed ones among them: they come first."""
         places = [placed.part.num_up_to(segment_id) for placed in self.parts]
@@ -212,6 +229,28 @@ class View:
             tuple(placed.part.rows_of_videos(video_numbers) for placed in self.parts),
             np.isin(self.tail.video_numbers(), video_numbers),
         )
+
+    def live_rows_of(self, video_numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The live rows of these videos, ascending: quick where they are few."""
+        found = []
+        for placed in self.parts:
+            rows = placed.part.row_numbers_of(video_numbers)
+            if placed.alive_N is not None:
+                rows = rows[placed.alive_N[rows]]
+            found.append(rows + placed.first_row)
+        in_tail_M = np.isin(self.tail.video_numbers(), video_numbers) & self.tail.alive_M
+        return np.concatenate([*found, np.flatnonzero(in_tail_M) + self.num_in_parts])
+
+    def path(self, kept: Kept | None) -> str:
+        """How candidates are found: `exact`, `ivf`, or `kept rows` where a filter keeps so few that
+        all of those are scored."""
+        if self.is_exact:
+            return "exact"
+        if kept is None:
+            return "ivf"
+        pairs = zip(self.parts, kept.parts, strict=True)
+        few = all(placed.part.scores_all_of(keep_N) for placed, keep_N in pairs)
+        return "kept rows" if few else "ivf"
 
     def candidates(self, query_D: Vectors, k: int, *, kept: Kept | None = None) -> Candidates:
         """The `k` best live rows or more, all there are if they are fewer.

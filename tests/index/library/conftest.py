@@ -13,6 +13,7 @@ from tests.index.libraries import (
     unit_rows,
 )
 from tests.index.library.adding import make_files
+from tests.index.library.asking import put_numbered
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,21 @@ def library(tmp_path: Path, templates: Path) -> Iterator[Library]:
 def folder(tmp_path: Path) -> Path:
     """Made-up files to add: a.mp4 b.mp4 c.mp4 notes.txt."""
     return make_files(tmp_path / "videos")
+
+
+@pytest.fixture(scope="module")
+def thirty_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty videos of six windows, half of them in a part."""
+    folder = tmp_path_factory.mktemp("asked") / "library"
+    with make_library(folder) as library, library.writer() as writer:
+        for number in range(30):
+            put_numbered(writer, number)
+            if number == 14:
+                writer.publish()
+    return folder
+
+
+@pytest.fixture
+def asked(thirty_videos: Path, tmp_path: Path) -> Iterator[Library]:
+    with Library.open(shutil.copytree(thirty_videos, tmp_path / "library")) as library:
+        yield library

@@ -131,7 +131,8 @@ def test_a_walk_in_some_videos_tells_theirs(
     truth: Truth, query_D: Vectors, numbers: set[int]
 ) -> None:
     videos = np.array(sorted(numbers), dtype=np.int64)
-    walk = Walk(truth.view, query_D, Route(merge=True, videos=videos))
+    kept = truth.view.rows_of_videos(videos)
+    walk = Walk(truth.view, query_D, Route(merge=True, kept=kept))
 
     walk.reach(10_000)
 
