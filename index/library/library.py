@@ -34,6 +34,7 @@ from index.catalog.records import (
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import lease
+from index.library.metadata import Metadata
 from index.library.searching import LibrarySearch
 from index.library.stored_videos import StoredVideos
 from index.library.verify import verify_library
@@ -209,6 +210,11 @@ class Library(StoredVideos):
             search_device_reason=self._current_view.device.reason,
             warnings=[*self._current_view.warnings, *missing],
         )
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is said of its videos."""
+        return Metadata(self._catalog)
 
     def parts(self) -> list[PartStatus]:
         """The published parts, from the catalog alone: no vectors are loaded."""
