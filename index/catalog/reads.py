@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
+from index.catalog.filtering import matching_videos
 from index.catalog.id_range import IdRange
 from index.catalog.records import FailedVideo, KnownFile, NamedVideo, SegmentRow, VideoRow
 from index.catalog.tables import (
@@ -26,6 +27,7 @@ from index.catalog.tables import (
 )
 from index.errors import LibraryCorruptError, UnknownVideoError
 from index.file_version import FileVersion
+from index.filters.filter import Filter
 from index.filters.folding import fold
 
 STORED_DTYPE = np.dtype("<f2")
@@ -76,7 +78,7 @@ class StoredVectors(NamedTuple):
 
 
 def fold_path(path: Path | str) -> str:
-    """The form that `path_contains` compares: case and spelling of accents evened out."""
+    """The form in which paths are compared: case and spelling of accents evened out."""
     return fold(str(path))
 
 
@@ -107,16 +109,27 @@ def list_videos(
     connection: Connection,
     *,
     model_number: int,
-    limit: int,
+    limit: int | None,
     offset: int,
-    path_contains: str | None = None,
+    where: Filter | None = None,
 ) -> list[VideoRow]:
-    """Indexed videos in the order in which they were first seen."""
-    query = _videos(model_number).order_by(VideoRecord.number).limit(limit).offset(offset)
-    if path_contains:
-        folded = fold_path(path_contains)
-        query = query.where(func.instr(VideoRecord.path_folded, folded) > 0)
-    return [_video_row(row) for row in connection.execute(query)]
+    """Indexed videos in the order in which they were first seen.
+
+    Raises:
+        FilterError: the filter names what the library does not have.
+    """
+    query = _videos(model_number).order_by(VideoRecord.number)
+    if where is None:
+        rows = connection.execute(query.limit(limit).offset(offset))
+        return [_video_row(row) for row in rows]
+    stop = None if limit is None else offset + limit
+    numbers = matching_videos(connection, where)[offset:stop].tolist()
+    pages = (numbers[i : i + _NUMBERS_AT_ONCE] for i in range(0, len(numbers), _NUMBERS_AT_ONCE))
+    return [
+        _video_row(row)
+        for page in pages
+        for row in connection.execute(query.where(VideoRecord.number.in_(page)))
+    ]
 
 
 def list_stale(connection: Connection, *, model_number: int) -> list[VideoRow]:

@@ -62,6 +62,9 @@ class VideoRow(FileVersion, VideoFacts):
     """SHA-256 of the file, 64 hex digits."""
 
     num_segments: int
+    date: float
+    """Seconds since 1970, when it was recorded; where that is not known, the file's time."""
+
     added_at: float
     """Seconds since 1970, when the file was first seen."""
 

@@ -140,7 +140,7 @@ class VideoRecord(CatalogTable):
     video_id: Mapped[str] = mapped_column(unique=True)
     path: Mapped[Path] = mapped_column(PathBytes, unique=True)
     path_folded: Mapped[str]
-    """The path for `path_contains`: NFC, case folded, bytes that are no UTF-8 replaced."""
+    """The path for filters: NFC, case folded, bytes that are no UTF-8 replaced."""
     root_number: Mapped[int | None] = mapped_column(ForeignKey("roots.number"), index=True)
     """Of the innermost root that the path lies in; NULL where none does."""
     date: Mapped[float] = mapped_column(server_default="0")

@@ -1,4 +1,4 @@
-"""`cpd index add` and `cpd label`; the rest of `cpd index` is index.cli.upkeep.
+"""`cpd index add` and `cpd label`; the rest of `cpd index` is index.cli.listing and upkeep.
 
 Everything heavy is imported inside the commands, so that `cpd --help` answers at once.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
-from index.cli import upkeep
+from index.cli import listing, upkeep
 from index.cli.loading import load_encoder_told, say
 from index.cli.options import (
     Device,
@@ -39,6 +39,7 @@ index_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Mount this package's commands."""
+    listing.register(index_app)
     upkeep.register(index_app)
     app.add_typer(index_app)
     app.command("search")(search)

@@ -22,6 +22,18 @@ Hop = Annotated[
     float | None, typer.Option("--hop", help="Seconds from segment to segment (half the window).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help='Which videos, such as "folder:holiday and duration<2m" (docs/filters.md).',
+    ),
+]
+Collections = Annotated[
+    list[str] | None,
+    typer.Option("--collection", metavar="NAME", help="Only of this collection; may be repeated."),
+]
 KindOfIndex = Literal["auto", "exact", "ivf"]
 """The words of index.vectors.kinds, which imports FAISS."""
 

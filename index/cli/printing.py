@@ -50,7 +50,7 @@ def print_hits(hits: "Hits") -> None:
         (short_path(hit.path), time_range(hit.start_seconds, hit.stop_seconds), f"{hit.score:.3f}")
         for hit in hits
     ]
-    _show_table(("video", "moment", "score"), rows)
+    print_table(("video", "moment", "score"), rows)
     if not hits.exact:
         known = "" if hits.recall is None else f": it finds {hits.recall:.1%} of the best segments"
         _show(f"approximate search{known}")
@@ -65,10 +65,10 @@ def print_report(report: "AddReport") -> None:
     )
     if report.failures:
         rows = [(short_path(f.path), printable(f.reason)) for f in report.failures]
-        _show_table(("failed", "reason"), rows)
+        print_table(("failed", "reason"), rows)
     if report.warnings:
         rows = [(short_path(f.path), printable(f.reason)) for f in report.warnings]
-        _show_table(("passed over", "reason"), rows)
+        print_table(("passed over", "reason"), rows)
 
 
 def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -92,7 +92,7 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
         *((f"part {number}", _part(part)) for number, part in enumerate(facts["part_list"], 1)),
         *(("warning", printable(warning)) for warning in facts["warnings"]),
     ]
-    _show_table(None, rows)
+    print_table(None, rows)
 
 
 def _stale(count: int) -> str:
@@ -155,9 +155,9 @@ def _windows(facts: Mapping[str, Any]) -> str:
 def print_labels(labelled: "LabelledVideo", *, top: int, timeline: bool) -> None:
     """The likeliest labels of the video and, with `timeline`, of each segment."""
     rows = [(score.label, f"{score.probability:.3f}") for score in labelled.labels[:top]]
-    _show_table(("label", "probability"), rows)
+    print_table(("label", "probability"), rows)
     if timeline:
-        _show_table(
+        print_table(
             ("time", "labels"),
             [
                 (time_range(part.start_seconds, part.stop_seconds), _in_a_row(part.labels[:top]))
@@ -170,7 +170,7 @@ def _in_a_row(scores: "Sequence[LabelScore]") -> str:
     return ", ".join(f"{score.label} {score.probability:.3f}" for score in scores)
 
 
-def _show_table(header: tuple[str, ...] | None, rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(header: tuple[str, ...] | None, rows: Sequence[tuple[str, ...]]) -> None:
     """The first column folds where the terminal is narrow, the others stay whole."""
     from rich.box import SIMPLE
     from rich.table import Table
@@ -179,7 +179,7 @@ def _show_table(header: tuple[str, ...] | None, rows: Sequence[tuple[str, ...]])
     names = header or ("",) * len(rows[0])
     table = Table(box=SIMPLE if header else None, show_header=header is not None, pad_edge=False)
     for number, name in enumerate(names):
-        table.add_column(name, overflow="fold", no_wrap=number == 1 and len(names) == 3)
+        table.add_column(name, overflow="fold", no_wrap=number > 0 and len(names) > 2)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _show(table)

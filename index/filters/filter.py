@@ -23,11 +23,16 @@ class Filter:
 
     def __and__(self, other: "Filter") -> "Filter":
         """The videos that both mean."""
-        return Filter(Joined("and", (self.root, other.root)))
+        return Filter(Joined("and", (*_conditions(self.root), *_conditions(other.root))))
 
     def as_json(self) -> dict[str, Any]:
         """What `filter_from_json` reads back as an equal one."""
         return as_json(self.root)
+
+
+def _conditions(root: Node) -> tuple[Node, ...]:
+    """What all must hold."""
+    return root.parts if isinstance(root, Joined) and root.word == "and" else (root,)
 
 
 def parse_filter(text: str) -> Filter:
@@ -37,6 +42,20 @@ def parse_filter(text: str) -> Filter:
         FilterError: it is none; points at the word and says what was expected.
     """
     return Filter(parse(text))
+
+
+def as_filter(where: Filter | str) -> Filter:
+    """A filter as people may give it to Python: as one, or as its text.
+
+    Raises:
+        FilterError: the text is none.
+        TypeError: it is neither.
+    """
+    if isinstance(where, str):
+        return parse_filter(where)
+    if not isinstance(where, Filter):
+        raise TypeError(f"a filter is a Filter or its text, got {type(where).__name__}")
+    return where
 
 
 def filter_from_json(value: object) -> Filter:
@@ -50,5 +69,18 @@ def filter_from_json(value: object) -> Filter:
 
 def in_collections(names: Sequence[str]) -> Filter:
     """The videos of one collection or of several."""
-    values = tuple(Text(name) for name in names)
-    return Filter(Comparison(FIELDS["collection"], ":" if len(values) == 1 else "in", values))
+    field, values = FIELDS["collection"], tuple(Text(name) for name in names)
+    return Filter(Comparison(field, ":" if len(values) == 1 else "in", values))
+
+
+def chosen(where: str | None, collections: Sequence[str]) -> Filter | None:
+    """What `--where` and some `--collection` mean together; None is all videos.
+
+    Raises:
+        FilterError: the text is no filter.
+    """
+    asked = None if where is None else parse_filter(where)
+    if not collections:
+        return asked
+    within = in_collections(collections)
+    return within if asked is None else within & asked

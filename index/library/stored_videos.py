@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from cpd_model.encoder import Vectors
 from index.catalog import reads
 from index.catalog.connection import Catalog
+from index.catalog.filtering import matching_videos
 from index.catalog.records import FailedVideo, LibrarySettings, SegmentRow, VideoRow
+from index.filters.filter import Filter
 
 
 class StoredVideos:
@@ -24,17 +26,30 @@ class StoredVideos:
             return reads.count_all(connection, model_number=self.settings.model_number)
 
     def videos(
-        self, *, limit: int, offset: int = 0, path_contains: str | None = None
+        self, *, limit: int | None, offset: int = 0, where: Filter | None = None
     ) -> list[VideoRow]:
-        """Indexed videos, first seen first; `path_contains` ignores case."""
+        """Indexed videos that a filter means, or all; first seen first.
+
+        Raises:
+            FilterError: the filter names what the library does not have.
+        """
         with self._catalog.read_transaction() as connection:
             return reads.list_videos(
                 connection,
                 model_number=self.settings.model_number,
                 limit=limit,
                 offset=offset,
-                path_contains=path_contains,
+                where=where,
             )
+
+    def count_videos(self, where: Filter) -> int:
+        """How many a filter means.
+
+        Raises:
+            FilterError: the filter names what the library does not have.
+        """
+        with self._catalog.read_transaction() as connection:
+            return len(matching_videos(connection, where))
 
     def each_video(self, *, at_once: int = 500) -> Iterator[VideoRow]:
         """All indexed videos, first seen first; one that is removed meanwhile hides no other.

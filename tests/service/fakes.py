@@ -43,6 +43,7 @@ def video_row(video_id: str, path: str, *, duration_seconds: float = 60.0) -> Vi
         num_frames=1500,
         has_audio=False,
         num_segments=29,
+        date=0.0,
         added_at=0.0,
         updated_at=0.0,
     )

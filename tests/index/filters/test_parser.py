@@ -7,7 +7,7 @@ import pytest
 
 from index.errors import FilterError
 from index.filters.fields import FIELDS, Field, Kind, field_of
-from index.filters.filter import Filter, in_collections, parse_filter
+from index.filters.filter import Filter, as_filter, chosen, in_collections, parse_filter
 from index.filters.parser import MAX_CHARACTERS
 from index.filters.tree import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, Comparison, Joined, Not
 from index.filters.values import Number, Period, Text
@@ -227,6 +227,17 @@ def test_a_filter_beyond_the_bounds_is_refused(text: str) -> None:
 def test_collections_are_a_filter_as_any_other() -> None:
     assert in_collections(["my cats"]) == parse_filter('collection:"my cats"')
     assert in_collections(["a", "b"]) == parse_filter("collection in (a, b)")
-    assert in_collections(["a"]) & parse_filter("width>5") == parse_filter(
-        "collection:a and width>5"
+    assert chosen(None, []) is None
+    assert chosen("width>5", []) == parse_filter("width>5")
+    assert chosen("width>5 and fps=1", ["a"]) == parse_filter("collection:a and width>5 and fps=1")
+    assert chosen("width>5 or fps=1", ["a", "b"]) == parse_filter(
+        "collection in (a, b) and (width>5 or fps=1)"
     )
+
+
+def test_python_takes_a_filter_or_its_text() -> None:
+    filter = parse_filter("width>5")
+
+    assert as_filter("width>5") == as_filter(filter) == filter
+    with pytest.raises(TypeError, match="a filter is a Filter or its text, got int"):
+        as_filter(5)  # type: ignore[arg-type]

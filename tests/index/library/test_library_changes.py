@@ -9,6 +9,7 @@ from index.errors import (
     UnknownVideoError,
 )
 from index.file_version import FileVersion
+from index.filters import parse_filter
 from index.library.library import Library
 from tests.index.libraries import (
     FACTS,
@@ -90,7 +91,7 @@ class TestChanging:
 
         assert unchanged == video_id
         assert paths(library, 0) == ["/b.mp4"]
-        assert library.videos(limit=9, path_contains="b.mp4")[0].video_id == video_id
+        assert library.videos(limit=9, where=parse_filter("path:b.mp4"))[0].video_id == video_id
 
     def test_what_stood_at_the_new_path_is_gone(self, library: Library) -> None:
         with library.writer() as writer:

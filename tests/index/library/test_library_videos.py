@@ -12,6 +12,7 @@ from index.catalog.records import SegmentRow
 from index.errors import (
     UnknownVideoError,
 )
+from index.filters import parse_filter
 from index.library.library import Library
 from tests.index.libraries import (
     FACTS,
@@ -21,6 +22,10 @@ from tests.index.libraries import (
     put,
     unit_rows,
 )
+
+
+def ids_where(library: Library, text: str) -> list[str]:
+    return [video.video_id for video in library.videos(limit=9, where=parse_filter(text))]
 
 
 class TestVideos:
@@ -77,10 +82,9 @@ class TestVideos:
             ids = [put(writer, name, unit_rows(1, seed=1)) for name in names]
 
         assert [v.video_id for v in library.videos(limit=2, offset=1)] == ids[1:]
-        found = library.videos(limit=9, path_contains="BA\u0308R")
-        assert [v.video_id for v in found] == [ids[0], ids[2]]
-        assert [v.video_id for v in library.videos(limit=9, path_contains="0%")] == [ids[1]]
-        assert library.videos(limit=9, path_contains="%.mp4_") == []
+        assert ids_where(library, "path:BA\u0308R") == [ids[0], ids[2]]
+        assert ids_where(library, "path:0%") == [ids[1]]
+        assert ids_where(library, "path:%.mp4_") == []
 
     def test_going_through_the_videos_skips_none_when_one_is_removed_meanwhile(
         self, library: Library
@@ -106,7 +110,7 @@ class TestVideos:
 
         assert os.fsencode(path).endswith(b"/caf\xe9.mp4")
         assert Path(path).read_bytes() == b"x"
-        assert [v.video_id for v in library.videos(limit=9, path_contains="CAF")] == [video_id]
+        assert ids_where(library, "path:CAF") == [video_id]
 
     def test_a_symbolic_link_and_its_file_are_one_video(
         self, library: Library, tmp_path: Path

@@ -3,6 +3,7 @@
 import pytest
 
 from index.errors import UnknownVideoError
+from index.filters import parse_filter
 from index.library.library import Library
 from tests.index.libraries import axis, file_version, put
 
@@ -21,7 +22,7 @@ def test_videos_change_places_in_one_transaction(library: Library) -> None:
     assert moved == {first, second}
     assert paths_of(library) == {first: "/b.mp4", second: "/a.mp4"}
     assert library.status().generation == generation + 1
-    assert library.videos(limit=9, path_contains="b.mp4")[0].video_id == first
+    assert library.videos(limit=9, where=parse_filter("path:b.mp4"))[0].video_id == first
     assert library.verify() == []
 
 
