@@ -3,6 +3,7 @@ from . import train as train
 from .command_line import app as app
 from .command_line import main as main
 from .errors import CPDError as CPDError
+from .errors import FilterError as FilterError
 from .errors import IndexMismatchError as IndexMismatchError
 from .errors import InputError as InputError
 from .errors import LibraryBusyError as LibraryBusyError
@@ -14,6 +15,7 @@ from .library import AddFailure as AddFailure
 from .library import AddListener as AddListener
 from .library import AddReport as AddReport
 from .library import FailedVideo as FailedVideo
+from .library import Filter as Filter
 from .library import Hit as Hit
 from .library import Hits as Hits
 from .library import LabelledVideo as LabelledVideo
@@ -21,6 +23,7 @@ from .library import Library as Library
 from .library import LibraryStatus as LibraryStatus
 from .library import VideoRow as VideoRow
 from .library import open as open
+from .library import parse_filter as parse_filter
 from .models import Encoder as Encoder
 from .models import list_models as list_models
 from .models import load_encoder as load_encoder

@@ -2,6 +2,7 @@
 
 from cpd_model.errors import CPDError, InputError, ModelError
 from index.errors import (
+    FilterError,
     IndexMismatchError,
     LibraryBusyError,
     LibraryError,
@@ -11,6 +12,7 @@ from index.errors import (
 
 __all__ = [
     "CPDError",
+    "FilterError",
     "IndexMismatchError",
     "InputError",
     "LibraryBusyError",

@@ -25,6 +25,7 @@ from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
 from index.catalog.records import FailedVideo, LibraryStatus, VideoRow
 from index.decoding.pool import DecodePool
 from index.errors import LibraryNotFoundError
+from index.filters.filter import Filter, as_filter, parse_filter
 from index.ingest.events import AddListener
 from index.ingest.files import expand_patterns
 from index.label import LabelledVideo, check_labels, check_video, label_video, score_labels
@@ -40,6 +41,7 @@ __all__ = [
     "AddListener",
     "AddReport",
     "FailedVideo",
+    "Filter",
     "Hit",
     "Hits",
     "LabelledVideo",
@@ -47,6 +49,7 @@ __all__ = [
     "LibraryStatus",
     "VideoRow",
     "open",
+    "parse_filter",
 ]
 
 
@@ -228,6 +231,16 @@ class Library:
     def status(self) -> LibraryStatus:
         """How much it holds, which model made it and how it is searched."""
         return self._opened().status()
+
+    def videos(
+        self, where: Filter | str | None = None, *, limit: int | None = None
+    ) -> list[VideoRow]:
+        """Those that a filter means (docs/filters.md), or all; first seen first.
+
+        Raises:
+            FilterError: it cannot be read, or names what the library does not have.
+        """
+        return self._opened().videos(where=as_filter(where), limit=limit)
 
     def failures(self) -> list[FailedVideo]:
         """Files that could not be indexed, with reasons."""

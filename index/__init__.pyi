@@ -2,6 +2,8 @@ from .catalog.records import LibrarySettings as LibrarySettings
 from .catalog.records import LibraryStatus as LibraryStatus
 from .decoding.pool import DecodePool as DecodePool
 from .file_version import FileVersion as FileVersion
+from .filters.filter import Filter as Filter
+from .filters.filter import parse_filter as parse_filter
 from .ingest.embed import embed_videos as embed_videos
 from .ingest.files import find_videos as find_videos
 from .ingest.outcomes import EmbeddedVideo as EmbeddedVideo

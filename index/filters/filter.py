@@ -44,8 +44,8 @@ def parse_filter(text: str) -> Filter:
     return Filter(parse(text))
 
 
-def as_filter(where: Filter | str) -> Filter:
-    """A filter as people may give it to Python: as one, or as its text.
+def as_filter(where: Filter | str | None) -> Filter | None:
+    """A filter as people may give it to Python: as one, or as its text; None is none.
 
     Raises:
         FilterError: the text is none.
@@ -53,7 +53,7 @@ def as_filter(where: Filter | str) -> Filter:
     """
     if isinstance(where, str):
         return parse_filter(where)
-    if not isinstance(where, Filter):
+    if not isinstance(where, Filter | None):
         raise TypeError(f"a filter is a Filter or its text, got {type(where).__name__}")
     return where
 

@@ -48,6 +48,9 @@ def search(folder: str | Path) -> cpd.Hits:
         assert_type(len(library), int)
         assert_type(library.folder, Path)
         assert_type(library.status(), cpd.LibraryStatus)
+        assert_type(library.videos("duration<2m", limit=3), list[cpd.VideoRow])
+        short: cpd.Filter = cpd.parse_filter("duration<2m")
+        library.videos(short)
         failures: list[cpd.FailedVideo] = library.failures()
         for failed in failures:
             print(failed.path, failed.reason)
@@ -102,6 +105,8 @@ def survive() -> None:
     except (cpd.IndexMismatchError, cpd.LibraryBusyError, cpd.LibraryNotFoundError) as error:
         family: cpd.LibraryError = error
         print(family)
+    except cpd.FilterError as error:
+        assert_type(error.position, int | None)
     except (cpd.InputError, cpd.ModelError, cpd.VideoError) as error:
         print(error)
     except cpd.CPDError:
