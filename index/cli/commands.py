@@ -15,6 +15,7 @@ import typer
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
 from index.cli import listing, upkeep
 from index.cli.loading import load_encoder_told, say
+from index.cli.metadata import metadata_app
 from index.cli.options import (
     Device,
     Hop,
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     """Mount this package's commands."""
     listing.register(index_app)
     upkeep.register(index_app)
+    index_app.add_typer(metadata_app)
     app.add_typer(index_app)
     app.command("search")(search)
     app.command("label")(label)

@@ -1,5 +1,6 @@
 """What the commands of this package show to people, on stdout. Programs read `--json`."""
 
+import json
 import math
 import os
 import sys
@@ -13,9 +14,11 @@ from index.ingest.files import printable
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from index.catalog.texts import VideoText
     from index.label import LabelledVideo, LabelScore
     from index.library.add_report import AddReport
     from index.library.compact import CompactReport
+    from index.library.metadata import VideoMetadata
     from index.library.repair import RepairReport
     from index.search.moments import Hits
 
@@ -69,6 +72,32 @@ def print_report(report: "AddReport") -> None:
     if report.warnings:
         rows = [(short_path(f.path), printable(f.reason)) for f in report.warnings]
         print_table(("passed over", "reason"), rows)
+
+
+def print_metadata(said: "VideoMetadata") -> None:
+    """Key, value and who says it, of all that counts."""
+    from index.documents import facts_of
+
+    if not said.merged:
+        _show("nothing is said of it")
+        return
+    by_source = [(name, set(facts_of(getattr(said, name)))) for name in ("user", "sidecar")]
+    rows = []
+    for fact in facts_of(said.merged):
+        source = next((name for name, facts in by_source if fact in facts), "container")
+        value = fact.value if isinstance(fact.value, str) else json.dumps(fact.value)
+        rows.append((printable(fact.key), printable(value), source))
+    print_table(("key", "value", "said by"), rows)
+
+
+def print_texts(texts: "Sequence[VideoText]") -> None:
+    """The words that a video is found by, with their times."""
+    rows = []
+    for text in texts:
+        start, stop = text.start_seconds, text.stop_seconds
+        when = "" if start is None or stop is None else time_range(start, stop)
+        rows.append((printable(text.body), when, text.kind))
+    print_table(("text", "when", "kind"), rows)
 
 
 def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
