@@ -7,6 +7,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
+from index.filters.showing import shown
+
 Operator = Literal[":", "=", "!=", "<", "<=", ">", ">=", "~", "in"]
 
 META = "meta."
@@ -63,6 +65,11 @@ class Field:
     def units(self) -> Mapping[str, float]:
         """How many seconds or bytes each unit has, its name in small letters."""
         return {"seconds": _SECONDS, "bytes": _BYTES, None: {}}[self.measures]
+
+    @property
+    def shown(self) -> str:
+        """The name as it can stand in a sentence."""
+        return shown(self.name)
 
     @property
     def meta_key(self) -> str | None:

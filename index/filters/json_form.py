@@ -103,7 +103,7 @@ def _comparison(name: str, operator: str, compared: object, place: str) -> Compa
     else:
         raise _error(
             f"{place}/op",
-            f"{field.name} is {field.kind.value} and is compared by one of "
+            f"{field.shown} is {field.kind.value} and is compared by one of "
             f"{' '.join(OPERATORS[field.kind])}",
         )
     place = f"{place}/value"

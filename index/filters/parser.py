@@ -106,7 +106,7 @@ class _Parser:
         operator = None if negated else self._scanner.take_operator()
         if operator is None:
             raise self._scanner.error(
-                f"expected one of {' '.join(OPERATORS[field.kind])} behind {field.name}"
+                f"expected one of {' '.join(OPERATORS[field.kind])} behind {field.shown}"
             )
         checked = _require_operator(self._scanner, field, operator.text, operator)
         return Comparison(field, checked, (self._value(field, checked),))
@@ -138,10 +138,11 @@ class _Parser:
         """value = WORD | STRING"""
         word = self._scanner.take_value()
         if word is None:
-            raise self._scanner.error(f"expected what {field.name} is compared with")
+            raise self._scanner.error(f"expected what {field.shown} is compared with")
         if keyword := word.keyword():
             raise self._scanner.error(
-                f"expected what {field.name} is compared with; the text {keyword} stands in quotes",
+                f"expected what {field.shown} is compared with; the text {keyword} stands in "
+                "quotes",
                 word,
             )
         self._num_values += 1
@@ -165,7 +166,7 @@ def _require_operator(scanner: Scanner, field: Field, operator: str, word: Word)
         if operator == allowed:
             return allowed
     raise scanner.error(
-        f"{field.name} is {field.kind.value} and is compared by one of "
+        f"{field.shown} is {field.kind.value} and is compared by one of "
         f"{' '.join(OPERATORS[field.kind])}",
         word,
     )

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from index.errors import FilterError
+from index.filters.showing import shown
 
 _SPACES = re.compile(r"\s*")
 _NAME = re.compile(r"""[^\s()"',:=!<>~]+""")
@@ -16,7 +17,6 @@ _BARE = re.compile(r"""[^\s()"',]+""")
 _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1|\\).)*)\1""", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PIECES = (_QUOTED, _NAME, _OPERATOR, re.compile(".", re.DOTALL))
-_SHOWN = 60
 KEYWORDS = ("and", "or", "not", "in")
 
 
@@ -81,8 +81,8 @@ class Scanner:
     def error(self, reason: str, word: Word | None = None) -> FilterError:
         """A failure that points at a word, or at what stands there."""
         word = word or self.next_word()
-        shown = self._text[word.start : word.stop]
-        where = f"at {shorten(shown)} (character {word.start + 1})" if shown else "at its end"
+        piece = self._text[word.start : word.stop]
+        where = f"at {shorten(piece)} (character {word.start + 1})" if piece else "at its end"
         return FilterError(
             f"cannot read the filter {where}: {reason}",
             position=word.start,
@@ -124,7 +124,5 @@ class Scanner:
 
 def shorten(text: str) -> str:
     """A piece of a filter in quotes, as it can stand in a sentence and on a terminal."""
-    short = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    printed = (c if c.isprintable() else ascii(c)[1:-1] for c in short)
-    quote = "'" if '"' in short else '"'
-    return f"{quote}{''.join(printed)}{quote}"
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{shown(text)}{quote}"

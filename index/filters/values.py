@@ -77,7 +77,7 @@ def value_of(field: Field, written: str, *, operator: Operator, quoted: bool) ->
         case _:
             value = Text(written)
     if not written:
-        raise ValueError(f"{field.name} is compared with an empty text: ask whether it has: one")
+        raise ValueError(f"{field.shown} is compared with an empty text: ask whether it has: one")
     if isinstance(value, Text) and operator in ("<", "<=", ">", ">="):
         raise ValueError(f"{operator} compares numbers and dates, such as 4 or 2024-05-01")
     return value
@@ -136,7 +136,7 @@ def _number_with_unit(field: Field, written: str) -> Number:
     unit = found[2].lower() if found else ""
     if found is None or (unit and unit not in field.units):
         example = f", or with one of the units {', '.join(field.units)}" if field.units else ""
-        raise ValueError(f"{field.name} is a number: write one such as 60{example}")
+        raise ValueError(f"{field.shown} is a number: write one such as 60{example}")
     number = float(found[1]) * field.units.get(unit, 1)
     if abs(number) == float("inf"):
         raise ValueError("the number is too large")
@@ -154,7 +154,7 @@ def _date(field: Field, written: str) -> Period:
     period = period_of(written)
     if period is None:
         raise ValueError(
-            f"{field.name} is a date: write one such as 2024, 2024-05, 2024-05-01 or "
+            f"{field.shown} is a date: write one such as 2024, 2024-05, 2024-05-01 or "
             f"2024-05-01T12:30+02:00"
         )
     return period
@@ -162,5 +162,5 @@ def _date(field: Field, written: str) -> Period:
 
 def _truth(field: Field, written: str) -> Truth:
     if written.lower() not in _TRUTHS:
-        raise ValueError(f"{field.name} is true or false")
+        raise ValueError(f"{field.shown} is true or false")
     return Truth(_TRUTHS[written.lower()])

@@ -52,6 +52,7 @@ def test_no_text_ends_but_in_a_filter_or_its_error(text: str) -> None:
         assert read.position is not None
         assert read.length is not None
         assert 0 <= read.position <= read.position + read.length <= len(text)
+        assert str(read).isprintable()
 
 
 def filter_or_error(read: Callable[[Any], Filter], value: object) -> Filter | FilterError:
@@ -72,11 +73,21 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.parametrize("key", ["\x1b[31m", "\n", "a" * 9000, "\ud800"], ids=ascii)
+@pytest.mark.parametrize("rest", ["", "<a", ':""', " in b", ":"])
+def test_a_strange_key_is_shown_in_a_sentence_of_its_usual_length(key: str, rest: str) -> None:
+    read = filter_or_error(parse_filter, f'meta."{key}"{rest}')
+
+    assert isinstance(read, FilterError)
+    assert str(read).isprintable()
+    assert len(str(read)) < 300
+
+
 @given(JSON)
 def test_no_json_ends_but_in_a_filter_or_its_error(value: object) -> None:
     read = filter_or_error(filter_from_json, value)
 
-    assert isinstance(read, Filter) or read.position is None
+    assert isinstance(read, Filter) or (read.position is None and str(read).isprintable())
 
 
 def test_json_gives_words_their_meaning() -> None:
