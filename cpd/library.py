@@ -14,12 +14,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import NoReturn, Self, overload
-
-import numpy as np
+from typing import NoReturn, Self
 
 from cpd.arguments import AnyModel, AnyPath, checked_model, encoder_of, expanded, paths_of, texts_of
-from cpd_model.encoder import Encoder, Vectors
+from cpd.searching import AskedLibrary
+from cpd_model.encoder import Encoder
 from cpd_model.errors import CPDError, InputError
 from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
 from index.catalog.records import FailedVideo, LibraryStatus, VideoRow
@@ -34,7 +33,6 @@ from index.library.add_report import AddFailure, AddReport
 from index.library.library import Library as CatalogLibrary
 from index.library.opening import GrowingLibrary, open_for_adding
 from index.search.moments import Hit, Hits
-from index.search.query import words_of
 
 __all__ = [
     "AddFailure",
@@ -80,7 +78,7 @@ def open(
     )
 
 
-class Library:
+class Library(AskedLibrary):
     """Videos that can be searched and labelled; a context manager. `cpd.open` makes one.
 
     `len` counts its videos, going through it gives a VideoRow for each. Every question but `add`
@@ -125,46 +123,6 @@ class Library:
                 library.require(fingerprint=encoder.fingerprint, model=encoder.name)
                 self._encoder = encoder
             return self._encoder
-
-    @overload
-    def search(self, query: str, *, limit: int = 10, merge: bool = True) -> Hits: ...
-
-    @overload
-    def search(
-        self, query: Vectors, *, fingerprint: str, limit: int = 10, merge: bool = True
-    ) -> Hits: ...
-
-    def search(
-        self,
-        query: str | Vectors,
-        *,
-        fingerprint: str | None = None,
-        limit: int = 10,
-        merge: bool = True,
-    ) -> Hits:
-        """The best moments for a text or a vector, best first.
-
-        The list has `exact`, `recall` and `complete`: a large library is searched approximately.
-
-        Args:
-            query: what is to be seen, in one's own words, or a vector (D,) of this library's model.
-            fingerprint: of the model that made the vector; a text needs none.
-            merge: False gives single segments instead of moments.
-
-        Raises:
-            InputError: the text is empty, or limit is not within 1..10,000.
-            IndexMismatchError: another model than the library's made the vector.
-            CPDError: there is no library, or its model cannot be had.
-            TypeError: a vector without its fingerprint, or neither a text nor a vector.
-        """
-        if isinstance(limit, bool) or not isinstance(limit, int):
-            raise TypeError(f"limit is a whole number, got {type(limit).__name__}")
-        library = self._opened()
-        if isinstance(query, str):
-            query_D, fingerprint = self._encoded(query, fingerprint)
-        else:
-            query_D, fingerprint = _vector_of_a_model(query, fingerprint)
-        return library.search(query_D, fingerprint=fingerprint, limit=limit, merge=merge)
 
     def add(
         self,
@@ -336,13 +294,6 @@ class Library:
             return self._encoder
         return self._model if isinstance(self._model, Encoder) else encoder_of(model, device=device)
 
-    def _encoded(self, query: str, fingerprint: str | None) -> tuple[Vectors, str]:
-        if fingerprint is not None:
-            raise TypeError("leave fingerprint out: the library's own model encodes a text")
-        words = words_of(query)
-        encoder = self.encoder
-        return encoder.encode_text([words])[0], encoder.fingerprint
-
     def _refuse_another(self, encoder: Encoder) -> None:
         try:
             self._opened().require(fingerprint=encoder.fingerprint, model=encoder.name)
@@ -370,21 +321,6 @@ class Library:
             f"{counts.videos} videos, {counts.segments} segments, {counts.hours:.1f} h, "
             f"model {library.settings.model}"
         )
-
-
-def _vector_of_a_model(query: object, fingerprint: str | None) -> tuple[Vectors, str]:
-    if not isinstance(query, np.ndarray):
-        raise TypeError(f"a query is a text or a NumPy vector, got {type(query).__name__}")
-    if query.dtype.kind not in "fiu":
-        raise TypeError(f"a vector holds real numbers, got {query.dtype}")
-    if fingerprint is not None and not isinstance(fingerprint, str):
-        raise TypeError(f"a fingerprint is a text, got {type(fingerprint).__name__}")
-    if fingerprint is None:
-        raise TypeError(
-            "a vector needs the fingerprint of the model that made it, for no vector tells that "
-            "by itself: search(vector, fingerprint=encoder.fingerprint)"
-        )
-    return query, fingerprint
 
 
 def _label_stored(

@@ -35,7 +35,7 @@ STORED_DTYPE = np.dtype("<f2")
 
 _VIDEO_FIELDS = tuple(set(VideoRow.__dataclass_fields__) - {"num_segments"})
 _ROWS_AT_ONCE = 50_000
-_NUMBERS_AT_ONCE = 10_000
+NUMBERS_AT_ONCE = 10_000
 """Of one statement: SQLite takes 32,766 values."""
 
 # Built once: a run over a library that is up to date asks it for every file.
@@ -124,7 +124,7 @@ def list_videos(
         return [_video_row(row) for row in rows]
     stop = None if limit is None else offset + limit
     numbers = matching_videos(connection, where)[offset:stop].tolist()
-    pages = (numbers[i : i + _NUMBERS_AT_ONCE] for i in range(0, len(numbers), _NUMBERS_AT_ONCE))
+    pages = (numbers[i : i + NUMBERS_AT_ONCE] for i in range(0, len(numbers), NUMBERS_AT_ONCE))
     return [
         _video_row(row)
         for page in pages
@@ -315,30 +315,6 @@ def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, 
     """
     rows = connection.execute(_NAMES, {"numbers": list(set(video_numbers))})
     return {row.number: NamedVideo(row.video_id, row.path) for row in rows}
-
-
-def traits_of(
-    connection: Connection, video_numbers: Iterable[int]
-) -> list[tuple[int, str, float, float]]:
-    """Number, content hash, date and duration in seconds of the indexed videos of these numbers."""
-    columns = VideoRecord.__table__.c
-    query = select(
-        VideoRecord.number, VideoRecord.content_hash, VideoRecord.date, columns.duration_seconds
-    ).where(
-        VideoRecord.number.in_(bindparam("numbers", expanding=True)), VideoRecord.state == "indexed"
-    )
-    found: list[tuple[int, str, float, float]] = []
-    numbers = list(video_numbers)
-    for start in range(0, len(numbers), _NUMBERS_AT_ONCE):
-        asked = {"numbers": numbers[start : start + _NUMBERS_AT_ONCE]}
-        found += [tuple(row) for row in connection.execute(query, asked)]
-    return found
-
-
-def segments_alive(connection: Connection, segment_ids: Iterable[int]) -> set[int]:
-    """Those of these segments that are there."""
-    query = select(SegmentRecord.id).where(SegmentRecord.id.in_(list(segment_ids)))
-    return set(connection.execute(query).scalars())
 
 
 def to_unit(stored_SD: NDArray[np.float16]) -> Vectors:

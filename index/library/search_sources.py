@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
-from index.catalog import reads
+from index.catalog import search_reads
 from index.catalog.columns import SegmentColumns
 from index.catalog.connection import Catalog
 from index.catalog.texts import FoundText
@@ -106,7 +106,7 @@ def traits_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int,
     """What stages need to know of videos, by number; those that are gone are not told."""
     return {
         number: VideoTraits(content_hash, date, duration_seconds)
-        for number, content_hash, date, duration_seconds in reads.traits_of(
+        for number, content_hash, date, duration_seconds in search_reads.traits_of(
             connection, video_numbers
         )
     }

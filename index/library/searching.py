@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
-from index.catalog import reads
+from index.catalog import reads, search_reads
 from index.catalog.connection import Catalog, Stand, has_passed, may_follow, stand_of
 from index.catalog.filtering import matching_videos
 from index.catalog.records import LibrarySettings, NamedVideo
@@ -234,7 +234,9 @@ class LibrarySearch:
         """
         found = page.hits
         if page.is_held:
-            alive = reads.segments_alive(connection, (hit.moment.segment_id for hit in found))
+            alive = search_reads.segments_alive(
+                connection, (hit.moment.segment_id for hit in found)
+            )
             found = [hit for hit in found if hit.moment.segment_id in alive]
         names = reads.names_of(connection, (hit.moment.video_number for hit in found))
         if not all(hit.moment.video_number in names for hit in found):

@@ -4,12 +4,13 @@ Axes: S segments of one video, D dimensions.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from cpd_model.encoder import Vectors
-from index.catalog import reads
+from index.catalog import reads, search_reads
 from index.catalog.connection import Catalog
 from index.catalog.filtering import matching_videos
-from index.catalog.records import FailedVideo, LibrarySettings, SegmentRow, VideoRow
+from index.catalog.records import FailedVideo, KnownFile, LibrarySettings, SegmentRow, VideoRow
 from index.filters.filter import Filter
 
 
@@ -94,6 +95,26 @@ class StoredVideos:
                 ids=self.settings.segment_ids,
                 embed_dim=self.settings.embed_dim,
             )
+
+    def segment_vector(self, segment_id: int) -> Vectors:
+        """The unit vector (D,) of a segment.
+
+        Raises:
+            InputError: there is none of that id.
+            LibraryCorruptError: its video's vectors are not what was written.
+        """
+        with self._catalog.read_transaction() as connection:
+            return search_reads.segment_vector(
+                connection,
+                segment_id,
+                ids=self.settings.segment_ids,
+                embed_dim=self.settings.embed_dim,
+            )
+
+    def known_file(self, path: Path) -> KnownFile | None:
+        """What it has at an absolute path, an indexed video or a failure; None for nothing."""
+        with self._catalog.read_transaction() as connection:
+            return reads.file_at(connection, path)
 
     def failures(self) -> list[FailedVideo]:
         """Files that could not be indexed, with reasons."""

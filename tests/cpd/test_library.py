@@ -227,7 +227,7 @@ class TestLabelling:
     ("slip", "said"),
     [
         (lambda a: a.search(np.zeros(4, dtype=np.float32)), "fingerprint=encoder.fingerprint"),
-        (lambda a: a.search(["red"]), "a text or a NumPy vector, got list"),
+        (lambda a: a.search({"red"}), "a list of texts or a NumPy vector, got set"),
         (lambda a: a.search("red", fingerprint="c0"), "leave fingerprint out"),
         (lambda a: a.search("red", limit="3"), "limit is a whole number, got str"),
         (lambda a: a.label(3, ["red", "blue"]), "video is a path, a str or a Path, got int"),
