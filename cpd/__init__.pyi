@@ -21,7 +21,10 @@ from .library import Hits as Hits
 from .library import LabelledVideo as LabelledVideo
 from .library import Library as Library
 from .library import LibraryStatus as LibraryStatus
+from .library import Metadata as Metadata
+from .library import VideoMetadata as VideoMetadata
 from .library import VideoRow as VideoRow
+from .library import VideoText as VideoText
 from .library import open as open
 from .library import parse_filter as parse_filter
 from .models import Encoder as Encoder

@@ -12,19 +12,27 @@ Axes: D dimensions of the shared space.
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import NoReturn, Self
 
 from cpd.arguments import AnyModel, AnyPath, checked_model, encoder_of, expanded, paths_of, texts_of
+from cpd.contents import (
+    FailedVideo,
+    LibraryContents,
+    LibraryStatus,
+    Metadata,
+    VideoMetadata,
+    VideoRow,
+    VideoText,
+)
 from cpd.searching import AskedLibrary
 from cpd_model.encoder import Encoder
 from cpd_model.errors import CPDError, InputError
 from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
-from index.catalog.records import FailedVideo, LibraryStatus, VideoRow
 from index.decoding.pool import DecodePool
 from index.errors import LibraryNotFoundError
-from index.filters.filter import Filter, as_filter, parse_filter
+from index.filters.filter import Filter, parse_filter
 from index.ingest.events import AddListener
 from index.ingest.files import expand_patterns
 from index.label import LabelledVideo, check_labels, check_video, label_video, score_labels
@@ -45,7 +53,10 @@ __all__ = [
     "LabelledVideo",
     "Library",
     "LibraryStatus",
+    "Metadata",
+    "VideoMetadata",
     "VideoRow",
+    "VideoText",
     "open",
     "parse_filter",
 ]
@@ -78,7 +89,7 @@ def open(
     )
 
 
-class Library(AskedLibrary):
+class Library(LibraryContents, AskedLibrary):
     """Videos that can be searched and labelled; a context manager. `cpd.open` makes one.
 
     `len` counts its videos, going through it gives a VideoRow for each. Every question but `add`
@@ -185,37 +196,6 @@ class Library(AskedLibrary):
                 window_seconds=settings.window_seconds,
                 hop_seconds=settings.hop_seconds,
             )
-
-    def status(self) -> LibraryStatus:
-        """How much it holds, which model made it and how it is searched."""
-        return self._opened().status()
-
-    def videos(
-        self, where: Filter | str | None = None, *, limit: int | None = None
-    ) -> list[VideoRow]:
-        """Those that a filter means (docs/filters.md), or all; first seen first.
-
-        Raises:
-            FilterError: it cannot be read, or names what the library does not have.
-        """
-        return self._opened().videos(where=as_filter(where), limit=limit)
-
-    def failures(self) -> list[FailedVideo]:
-        """Files that could not be indexed, with reasons."""
-        return self._opened().failures()
-
-    def stale_videos(self) -> list[VideoRow]:
-        """Videos whose newest bytes could not be read, each with `stale_reason` and `stale_since`.
-
-        They are searched as they were before; the next `add` tries again.
-        """
-        return self._opened().stale_videos()
-
-    def __len__(self) -> int:
-        return self._opened().count().videos
-
-    def __iter__(self) -> Iterator[VideoRow]:
-        return self._opened().each_video()
 
     def __bool__(self) -> bool:
         """Always true: `if library` asks whether there is one, `len` how much is in it."""
