@@ -22,6 +22,7 @@ from index.filters.tree import MAX_DEPTH, MAX_VALUES, Comparison, Has, Joined, N
 from index.filters.values import Text
 from tests.index.catalog.filter_twin import TwinVideo, meant
 from tests.index.catalog.filter_videos import put_twins, random_video
+from tests.index.filters import documented
 from tests.index.filters.random_filters import FILTERS, comparisons
 from tests.index.libraries import make_library
 
@@ -69,6 +70,17 @@ def test_a_comparison_and_its_opposite_share_the_videos(
 
     every = [video.number for video in twins.videos if video.is_indexed]
     assert sorted([*found.tolist(), *others.tolist()]) == every
+
+
+@pytest.mark.parametrize("text", documented.EXAMPLES)
+def test_every_example_of_the_page_runs(twins: Twins, text: str) -> None:
+    filter = parse_filter(text)
+    if text == "collection:favourites":
+        with pytest.raises(FilterError, match='no collection "favourites"'):
+            matching_videos(twins.connection, filter)
+        return
+
+    assert matching_videos(twins.connection, filter).tolist() == meant(filter.root, twins.videos)
 
 
 EXAMPLES = [

@@ -1,7 +1,6 @@
 """The language as people write it: what a text means, and where an error points."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +10,7 @@ from index.filters.filter import Filter, as_filter, chosen, in_collections, pars
 from index.filters.parser import MAX_CHARACTERS
 from index.filters.tree import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, Comparison, Joined, Not
 from index.filters.values import Number, Period, Text
-
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "filters.md").read_text()
-EXAMPLES = [
-    line
-    for block in re.findall(r"^```filter\n(.*?)^```", PAGE, re.M | re.S)
-    for line in block.splitlines()
-] + re.findall(r"^\|.*\| `([^`]+)` \|$", PAGE, re.MULTILINE)
-DOCUMENTED_ERRORS = re.findall(r"^\| `(.+)` \| (cannot read .*) \|$", PAGE, re.MULTILINE)
+from tests.index.filters.documented import ERRORS, EXAMPLES, PAGE
 
 
 def the_error(text: str) -> FilterError:
@@ -36,12 +28,12 @@ def test_every_example_of_the_page_reads_back(text: str) -> None:
 
 def test_the_page_has_an_example_for_each_field() -> None:
     assert len(EXAMPLES) >= 30
-    assert len(DOCUMENTED_ERRORS) == 5
+    assert len(ERRORS) == 5
     for name in FIELDS:
         assert re.search(rf"^\| `[^|]*\b{name}`", PAGE, re.MULTILINE), name
 
 
-@pytest.mark.parametrize(("text", "message"), DOCUMENTED_ERRORS)
+@pytest.mark.parametrize(("text", "message"), ERRORS)
 def test_every_error_of_the_page_is_said(text: str, message: str) -> None:
     assert str(the_error(text)) == message
 

@@ -14,6 +14,7 @@ from index.filters.filter import Filter, filter_from_json, parse_filter
 from index.filters.folding import fold
 from index.filters.tree import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, Comparison
 from index.filters.values import Number, Text
+from tests.index.filters.documented import JSON as JSON_OF_THE_PAGE
 from tests.index.filters.random_filters import FILTERS
 
 ANY_TEXT = st.text(st.characters(exclude_characters="\0"), min_size=1)
@@ -88,6 +89,13 @@ def test_no_json_ends_but_in_a_filter_or_its_error(value: object) -> None:
     read = filter_or_error(filter_from_json, value)
 
     assert isinstance(read, Filter) or (read.position is None and str(read).isprintable())
+
+
+def test_the_json_of_the_page_is_a_filter() -> None:
+    assert filter_from_json(json.loads(JSON_OF_THE_PAGE)) == parse_filter(
+        "folder:holiday and meta.camera in (a, b) and (duration<60 or date>=2024-05) "
+        "and not has:transcript"
+    )
 
 
 def test_json_gives_words_their_meaning() -> None:
