@@ -34,9 +34,10 @@ def list_videos(
     language. Dates are UTC.
     """
     from index.filters.filter import chosen
+
+    asked = chosen(where, collection or [])  # a slip of the pen should not wait for the library
     from index.library.library import Library
 
-    asked = chosen(where, collection or [])
     with Library.open(library) as opened:
         videos = opened.videos(limit=limit, where=asked)
         total = opened.count().videos if asked is None else opened.count_videos(asked)
