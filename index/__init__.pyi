@@ -18,7 +18,6 @@ from .library.add_report import AddFailure as AddFailure
 from .library.add_report import AddReport as AddReport
 from .library.library import Library as Library
 from .library.opening import open_for_adding as open_for_adding
-from .library.opening import open_for_search as open_for_search
 from .search.moments import Hit as Hit
 from .segments import Segment as Segment
 from .video.facts import VideoFacts as VideoFacts

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from index.library.compact import CompactReport
     from index.library.metadata import VideoMetadata
     from index.library.repair import RepairReport
-    from index.search.moments import Hits
+    from index.search.moments import Hit, Hits
 
 _UNBOUNDED = 10_000
 """Columns where stdout is no terminal: a path in a pipe must not be cut or folded."""
@@ -44,19 +44,32 @@ def short_path(path: str | Path) -> str:
     return printable(text.removeprefix(below))
 
 
-def print_hits(hits: "Hits") -> None:
-    """A table of moments, best first."""
+def print_hits(hits: "Hits", *, is_narrowed: bool = False) -> None:
+    """A table of moments, best first.
+
+    Args:
+        is_narrowed: whether not all of the library was asked.
+    """
     if not hits:
-        _show("no moments found: the library holds no video yet")
-        return
-    rows = [
-        (short_path(hit.path), time_range(hit.start_seconds, hit.stop_seconds), f"{hit.score:.3f}")
-        for hit in hits
-    ]
-    print_table(("video", "moment", "score"), rows)
+        why = "nothing that was asked for fits" if is_narrowed else "the library holds no video yet"
+        _show(f"no moments found: {why}")
+    else:
+        header = ("video", "moment", "score", *(("text",) if hits.is_fused else ()))
+        print_table(header, [_hit_row(hit, with_text=hits.is_fused) for hit in hits])
     if not hits.exact:
         known = "" if hits.recall is None else f": it finds {hits.recall:.1%} of the best segments"
         _show(f"approximate search{known}")
+    if hits.explanation is not None:
+        for line in hits.explanation.lines():
+            _show(line)
+
+
+def _hit_row(hit: "Hit", *, with_text: bool) -> tuple[str, ...]:
+    times = time_range(hit.start_seconds, hit.stop_seconds)
+    row = (short_path(hit.path), times, f"{hit.score:.3f}")
+    if not with_text:
+        return row
+    return (*row, "" if hit.text is None else printable(f"{hit.text.kind}: {hit.text.snippet}"))
 
 
 def print_report(report: "AddReport") -> None:

@@ -1,4 +1,4 @@
-"""A library together with the model that it needs: for adding to it, and for searching it."""
+"""A library together with the model that it needs to grow."""
 
 import functools
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from cpd_model.devices import check_device_word
-from cpd_model.encoder import Encoder, TextEncoder
+from cpd_model.encoder import Encoder
 from index.catalog.records import LibrarySettings
 from index.errors import IndexMismatchError, LibraryNotFoundError
 from index.library.library import Library
@@ -18,9 +18,6 @@ WINDOW_SECONDS = 4.0
 LoadEncoder: TypeAlias = Callable[[str | None, str], Encoder]
 """From a model's name (None for the default) and a device to the model."""
 
-LoadTextEncoder: TypeAlias = Callable[[str | None, str], TextEncoder]
-"""The same where texts are all that it will be asked for."""
-
 
 class GrowingLibrary(NamedTuple):
     """A library, and what loads the model that its vectors come from."""
@@ -29,13 +26,6 @@ class GrowingLibrary(NamedTuple):
 
     load_encoder: Callable[[], Encoder]
     """Loads it the first time; an IndexMismatchError where it is not the library's."""
-
-
-class SearchableLibrary(NamedTuple):
-    """A library, and what makes its queries of texts."""
-
-    library: Library
-    encoder: TextEncoder
 
 
 def choose_windows(window_seconds: float | None, hop_seconds: float | None) -> Windows:
@@ -103,26 +93,6 @@ def open_for_adding(
     return GrowingLibrary(library, load_encoder)
 
 
-def open_for_search(
-    folder: Path, *, device: str = "auto", load: LoadTextEncoder | None = None
-) -> SearchableLibrary:
-    """Open a library and, for texts alone, the model that made it.
-
-    Raises:
-        LibraryNotFoundError: there is no library in that folder.
-        IndexMismatchError: the model of that name is not the one that made it any more.
-    """
-    load = load or _load_text_encoder
-    library = Library.open(folder, device=device)
-    try:
-        encoder = load(library.settings.model, device)
-        library.require(fingerprint=encoder.fingerprint, model=encoder.name)
-    except BaseException:
-        library.close()
-        raise
-    return SearchableLibrary(library, encoder)
-
-
 def _is_known_to_fit(library: Library, model: str) -> bool:
     """Whether it can be told without loading it that a model is the library's.
 
@@ -162,9 +132,3 @@ def _load_encoder(model: str | None, device: str) -> Encoder:
     from cpd_model.loading import load_encoder
 
     return load_encoder(model, device=device)
-
-
-def _load_text_encoder(model: str | None, device: str) -> TextEncoder:
-    from cpd_model.loading import load_text_encoder
-
-    return load_text_encoder(model, device=device)

@@ -84,6 +84,11 @@ class Hits(list[Hit]):
         self.explanation = explanation
         """How they were found, where that was asked."""
 
+    @property
+    def is_fused(self) -> bool:
+        """Whether texts were asked too, and some fit."""
+        return any(hit.fused_score is not None for hit in self)
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`: how it was found, and the hits."""
         told: dict[str, Any] = {

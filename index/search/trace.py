@@ -29,6 +29,15 @@ class Explanation:
     stages_ms: dict[str, float]
     """Milliseconds of each stage, in their order."""
 
+    def lines(self) -> list[str]:
+        """For people."""
+        kept = "" if self.videos is None else f", in {self.videos} videos"
+        stages = ", ".join(f"{name} {ms:.1f} ms" for name, ms in self.stages_ms.items())
+        return [
+            f"path: {self.path}; {self.candidates} candidates, {self.widenings} widenings{kept}",
+            f"time: {stages}",
+        ]
+
     def as_json(self) -> dict[str, Any]:
         """The fields by name."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -112,7 +112,7 @@ def test_search_gives_the_promised_json(call: Call, lib: Path, bundle: Path) -> 
 
     content = json.loads(ended.out)
     assert ended.code == 0
-    assert list(content) == ["query", "model", "exact", "recall", "complete", "hits"]
+    assert list(content) == ["query", "model", "exact", "recall", "complete", "hits", "cursor"]
     assert (content["exact"], content["recall"], content["complete"]) == (True, None, True)
     assert content["query"] == "a red scene"
     assert content["model"] == str(bundle)
