@@ -8,6 +8,8 @@ InputError
       - VideoCrashError       its decoder process died
       - VideoMemoryError      its decoder wanted more memory than it may have
   - UnknownVideoError         no video of that id in the library
+  - UnknownModelError         no model of that name or number has vectors in the library
+  - ModelIncompleteError      a model lacks vectors that what was asked for needs
   - FilterError               a filter that cannot be read, or names what the library does not have
 LibraryError
   - LibraryNotFoundError      there is no library in that folder
@@ -73,6 +75,18 @@ class UnknownVideoError(InputError):
     """The library has no video of that id."""
 
     code = "unknown-video"
+
+
+class UnknownModelError(InputError):
+    """No model of that name or number has vectors in the library."""
+
+    code = "unknown-model"
+
+
+class ModelIncompleteError(InputError):
+    """A model lacks vectors that what was asked for needs."""
+
+    code = "model-incomplete"
 
 
 class FilterError(InputError):

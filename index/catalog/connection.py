@@ -12,10 +12,11 @@ import contextlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
+    Row,
     event,
     insert,
     inspect,
@@ -40,6 +41,7 @@ from index.errors import (
     LibraryCorruptError,
     LibraryError,
     LibraryReplacedError,
+    UnknownModelError,
 )
 
 if TYPE_CHECKING:
@@ -239,8 +241,8 @@ class Catalog:
         if now is None or tuple(now) != (SCHEMA_REVISION, *values):
             raise IndexMismatchError(
                 f"the library in {self.path.parent} was replaced by another one, not made with "
-                f"{kept.model} ({kept.fingerprint[:12]}) or by another version of cpd: open it "
-                f"again"
+                f"{kept.model} ({kept.fingerprint[:12]}) or by another version of cpd, or this "
+                f"model was dropped from it: open it again"
             )
 
     def read_library(
@@ -252,6 +254,7 @@ class Catalog:
             model_number: of the model whose settings are asked for; None for the one that answers.
 
         Raises:
+            UnknownModelError: there is no model of that number.
             LibraryCorruptError: damage left settings that no library can have.
         """
         library = connection.execute(select(LibraryRecord.__table__)).one_or_none()
@@ -260,13 +263,32 @@ class Catalog:
         number = library.model_number if model_number is None else model_number
         query = select(ModelRecord.__table__).where(ModelRecord.number == number)
         row = connection.execute(query).one_or_none()
+        if row is None and model_number is not None:
+            raise UnknownModelError(
+                f"the library in {self.path.parent} has no model {number}: `cpd index models` "
+                "lists those that it has"
+            )
         if row is None:
             raise LibraryCorruptError(
                 f"the library in {self.path.parent} does not list its model {number}: "
                 "its catalog is damaged, take it from a backup or index the files anew"
             )
+        settings = self._settings_of(row)
+        stand = Stand(library.library_id, library.generation, library.epoch)
+        return LibraryFacts(settings, stand)
+
+    def read_models(self, connection: Connection) -> list[LibrarySettings]:
+        """The settings of all models that have vectors here, in the order of their coming.
+
+        Raises:
+            LibraryCorruptError: damage left settings that no library can have.
+        """
+        rows = connection.execute(select(ModelRecord.__table__).order_by(ModelRecord.number))
+        return [self._settings_of(row) for row in rows]
+
+    def _settings_of(self, row: "Row[Any]") -> LibrarySettings:
         try:
-            settings = LibrarySettings(
+            return LibrarySettings(
                 model=row.name,
                 model_number=row.number,
                 fingerprint=row.fingerprint,
@@ -279,8 +301,6 @@ class Catalog:
                 f"the settings of the library in {self.path.parent} cannot be: {error}; "
                 "its catalog is damaged, take it from a backup or index the files anew"
             ) from error
-        stand = Stand(library.library_id, library.generation, library.epoch)
-        return LibraryFacts(settings, stand)
 
 
 def stand_of(connection: Connection) -> Stand:

@@ -5,23 +5,39 @@ Axes: S segments of one video, D dimensions.
 
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from index.catalog.connection import WriteTransaction
+from index.catalog.embeddings import STORED_DTYPE, bury_vectors, stored_vectors
 from index.catalog.id_range import IdRange
-from index.catalog.reads import STORED_DTYPE, stored_vectors
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
     EmbeddedVideoRecord,
     EmbeddingRecord,
     EpochRecord,
     LibraryRecord,
+    ModelRecord,
     PartRecord,
     SegmentRecord,
     TombstoneRecord,
@@ -35,8 +51,9 @@ RowsInParts: TypeAlias = Callable[[int, int], NDArray[np.float16] | None]
 """From the first and last id of some segments to their vectors (S, D) as a part has them; None
 where none does."""
 
-Mended: TypeAlias = Literal["count", "vectors", "given up"]
-"""What became of a video: its count or its vectors were put right, or it has to be indexed anew."""
+Mended: TypeAlias = Literal["count", "vectors", "taken out", "given up"]
+"""What became of a video: its count or its vectors were put right, those of the one model that was
+looked at were taken out, or it has to be indexed anew."""
 
 LOST = "what was indexed of it was damaged: index it again"
 """The reason of a video that was given up."""
@@ -60,18 +77,46 @@ def renew_generation(connection: Connection) -> None:
 
 
 def drop_orphans(transaction: WriteTransaction) -> int:
-    """Remove segments and embeddings that belong to no video; how many rows that were."""
+    """Remove segments and embeddings of no video or no model, and parts of no model; how many."""
     connection = transaction.connection
     known = select(VideoRecord.number)
-    lost = SegmentRecord.video_number.not_in(known)
+    models = connection.execute(select(ModelRecord.number)).scalars()
+    ranges = [IdRange.of_model(number) for number in models]
+    lost = SegmentRecord.video_number.not_in(known) | _is_stray(SegmentRecord.id, ranges)
     ids = select(SegmentRecord.id, literal(transaction.generation)).where(lost)
     bury = insert(TombstoneRecord).prefix_with("OR IGNORE")
     connection.execute(bury.from_select(["segment_id", "generation"], ids))
     segments = connection.execute(delete(SegmentRecord).where(lost))
-    embeddings = connection.execute(
-        delete(EmbeddingRecord).where(EmbeddingRecord.video_number.not_in(known))
-    )
-    return segments.rowcount + embeddings.rowcount
+    gone = [
+        connection.execute(delete(record).where(condition))
+        for record, condition in (
+            (EmbeddingRecord, EmbeddingRecord.video_number.not_in(known)),
+            (EmbeddingRecord, _is_stray(EmbeddingRecord.first_segment_id, ranges)),
+            (PartRecord, _is_stray(PartRecord.first_segment_id, ranges)),
+            (EmbeddedVideoRecord, EmbeddedVideoRecord.video_number.not_in(known)),
+            (
+                EmbeddedVideoRecord,
+                EmbeddedVideoRecord.model_number.not_in(select(ModelRecord.number)),
+            ),
+        )
+    ]
+    return segments.rowcount + sum(result.rowcount for result in gone)
+
+
+def stray_segments(connection: Connection, ranges: Sequence[IdRange]) -> list[int]:
+    """Ids of segments that are in no model's range."""
+    strays = select(SegmentRecord.id).where(_is_stray(SegmentRecord.id, ranges))
+    return list(connection.execute(strays).scalars())
+
+
+def stray_parts(connection: Connection, ranges: Sequence[IdRange]) -> list[str]:
+    """Names of parts that begin in no model's range."""
+    strays = select(PartRecord.name).where(_is_stray(PartRecord.first_segment_id, ranges))
+    return list(connection.execute(strays).scalars())
+
+
+def _is_stray(column: InstrumentedAttribute[int], ranges: Sequence[IdRange]) -> ColumnElement[bool]:
+    return and_(true(), *(not_(column.between(*ids)) for ids in ranges))
 
 
 def mend_video(
@@ -84,8 +129,12 @@ def mend_video(
     """Bring the rows of one video into agreement; what was done, and the video's path.
 
     Vectors are taken from a part only where they have the checksum that was written with the
-    video: then they are the same to the last bit. A video that cannot be mended is left as a
-    failure, so that all others can be searched and the next add of its path indexes it.
+    video: then they are the same to the last bit. Of a video that cannot be mended, what this model
+    has is taken out if others have something; else it is left as a failure, so that all others can
+    be searched and the next add of its path indexes it.
+
+    Args:
+        settings: of the model whose rows are looked at.
 
     Returns:
         None where there is no such video, or nothing is wrong with it.
@@ -109,11 +158,23 @@ def mend_video(
             done = "count"
         elif _restore(connection, row, rows_in_parts(*_ids(row, num))):
             done = "vectors"
-    if done == "given up":
+    if done == "given up" and _has_others(connection, video.number, settings.model_number):
+        bury_vectors(transaction, video.number, model_number=settings.model_number)
+        done = "taken out"
+    elif done == "given up":
         put_failed(transaction, _file_of(video), reason=LOST)
     elif not _note_count(connection, video.number, num, settings) and done == "count":
         return None
     return done, video.path
+
+
+def _has_others(connection: Connection, video_number: int, model_number: int) -> bool:
+    """Whether other models have vectors of a video."""
+    others = select(EmbeddedVideoRecord.model_number).where(
+        EmbeddedVideoRecord.video_number == video_number,
+        EmbeddedVideoRecord.model_number != model_number,
+    )
+    return connection.execute(others).first() is not None
 
 
 def _note_count(

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from index.catalog.columns import SegmentColumns
 from index.catalog.connection import Catalog
+from index.catalog.embeddings import StoredVectors, stored_vectors
 from index.catalog.id_range import IdRange
-from index.catalog.reads import StoredVectors, count_embedded, segments_between, stored_vectors
+from index.catalog.reads import count_embedded, segments_between
 from index.catalog.records import PartStatus
 from index.catalog.tables import (
     EmbeddingRecord,

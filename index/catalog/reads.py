@@ -3,7 +3,6 @@
 Axes: N segments, S segments of one video, D dimensions.
 """
 
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,23 +14,20 @@ from sqlalchemy.orm import aliased
 
 from cpd_model.encoder import Vectors
 from index.catalog.columns import SegmentColumns
+from index.catalog.embeddings import segments_of_number, to_unit, vectors_of_number
 from index.catalog.filtering import matching_videos
 from index.catalog.id_range import IdRange
 from index.catalog.records import FailedVideo, KnownFile, NamedVideo, SegmentRow, VideoRow
 from index.catalog.tables import (
     EmbeddedVideoRecord,
-    EmbeddingRecord,
     SegmentRecord,
     TombstoneRecord,
     VideoRecord,
 )
-from index.errors import LibraryCorruptError, UnknownVideoError
+from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.filters.filter import Filter
 from index.filters.folding import fold
-
-STORED_DTYPE = np.dtype("<f2")
-"""Embeddings at rest: half the bytes, and a cosine changes by less than 0.001."""
 
 _VIDEO_FIELDS = tuple(set(VideoRow.__dataclass_fields__) - {"num_segments"})
 _ROWS_AT_ONCE = 50_000
@@ -67,14 +63,6 @@ class Counts(NamedTuple):
     stale: int
     segments: int
     hours: float
-
-
-class StoredVectors(NamedTuple):
-    """The embeddings row of one video."""
-
-    video_number: int
-    first_segment_id: int
-    vectors_SD: NDArray[np.float16]
 
 
 def fold_path(path: Path | str) -> str:
@@ -237,23 +225,14 @@ def segments_of(connection: Connection, video_id: str, *, ids: IdRange) -> list[
     Raises:
         UnknownVideoError: there is no such video.
     """
-    _require_video(connection, video_id)
-    query = (
-        select(SegmentRecord.id, SegmentRecord.start_seconds, SegmentRecord.stop_seconds)
-        .join(VideoRecord, VideoRecord.number == SegmentRecord.video_number)
-        .where(VideoRecord.video_id == video_id, SegmentRecord.id.between(*ids))
-        .order_by(SegmentRecord.id)
-    )
-    return [
-        SegmentRow(row.start_seconds, row.stop_seconds, segment_id=row.id)
-        for row in connection.execute(query)
-    ]
+    return segments_of_number(connection, _indexed_number(connection, video_id), ids=ids)
 
 
 def embeddings_of(
     connection: Connection, video_id: str, *, ids: IdRange, embed_dim: int
 ) -> Vectors:
-    """Unit vectors (S, D) of one video, in the order of `segments_of`.
+    """Unit vectors (S, D) of one video, in the order of `segments_of`; (0, D) where the model has
+    none of it.
 
     Args:
         ids: of the model whose vectors are asked for.
@@ -262,15 +241,8 @@ def embeddings_of(
         UnknownVideoError: there is no such video.
         LibraryCorruptError: the stored bytes are not what was written.
     """
-    _require_video(connection, video_id)
-    row = connection.execute(
-        select(EmbeddingRecord.__table__)
-        .join(VideoRecord, VideoRecord.number == EmbeddingRecord.video_number)
-        .where(VideoRecord.video_id == video_id, EmbeddingRecord.first_segment_id.between(*ids))
-    ).one_or_none()
-    if row is None:
-        raise LibraryCorruptError(f"video {video_id} has no embeddings: run `cpd index verify`")
-    return to_unit(stored_vectors(row, embed_dim).vectors_SD)
+    number = _indexed_number(connection, video_id)
+    return to_unit(vectors_of_number(connection, number, ids=ids, embed_dim=embed_dim))
 
 
 def segments_between(connection: Connection, first_id: int, last_id: int) -> SegmentColumns:
@@ -317,29 +289,6 @@ def names_of(connection: Connection, video_numbers: Iterable[int]) -> dict[int, 
     return {row.number: NamedVideo(row.video_id, row.path) for row in rows}
 
 
-def to_unit(stored_SD: NDArray[np.float16]) -> Vectors:
-    """Float32 rows of norm 1: rounding to float16 moves a norm by up to 0.0005."""
-    rows_SD = stored_SD.astype(np.float32)
-    norms_S1 = np.linalg.norm(rows_SD, axis=1, keepdims=True)
-    rows_SD /= np.maximum(norms_S1, np.finfo(np.float32).tiny)
-    return rows_SD
-
-
-def stored_vectors(row: "Row[Any]", embed_dim: int) -> StoredVectors:
-    """An embeddings row, checked.
-
-    Raises:
-        LibraryCorruptError: the stored bytes are not what was written.
-    """
-    values = np.frombuffer(row.vectors, dtype=STORED_DTYPE) if len(row.vectors) % 2 == 0 else None
-    if zlib.crc32(row.vectors) != row.checksum or values is None or len(values) % embed_dim:
-        raise LibraryCorruptError(
-            f"the embeddings from segment {row.first_segment_id} on are not what was written: "
-            f"`cpd index verify` names the video, `cpd index repair` brings the others back"
-        )
-    return StoredVectors(row.video_number, row.first_segment_id, values.reshape(-1, embed_dim))
-
-
 def _videos(model_number: int) -> "Select[Any]":
     columns = [getattr(VideoRecord, name) for name in _VIDEO_FIELDS]
     num_segments = func.coalesce(EmbeddedVideoRecord.num_segments, 0).label("num_segments")
@@ -358,9 +307,11 @@ def _video_row(row: "Row[Any]") -> VideoRow:
     return VideoRow(**values, num_segments=row.num_segments)
 
 
-def _require_video(connection: Connection, video_id: str) -> None:
+def _indexed_number(connection: Connection, video_id: str) -> int:
     query = select(VideoRecord.number).where(
         VideoRecord.video_id == video_id, VideoRecord.state == "indexed"
     )
-    if connection.execute(query).scalar() is None:
+    number = connection.execute(query).scalar()
+    if number is None:
         raise UnknownVideoError(f"no video {video_id} in this library")
+    return number

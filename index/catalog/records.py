@@ -5,7 +5,7 @@ Axes: S segments of one video.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from index.catalog.id_range import IdRange
 from index.file_version import FileVersion
@@ -122,6 +122,48 @@ class FailedVideo(FileVersion):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ModelStatus:
+    """A model that has vectors in a library, and of how many of its videos."""
+
+    number: int
+    """In the order of their coming, from 1; never used again."""
+
+    name: str
+    fingerprint: str
+    embed_dim: int
+    window_seconds: float
+    hop_seconds: float
+    state: Literal["building", "ready"]
+    """`building` until a `cpd index reembed` has gone through all videos."""
+
+    answers: bool
+    """Whether it answers the searches of whoever opens the library now."""
+
+    answered_before: bool
+    """Whether it did before that one: the way back of `cpd index switch`."""
+
+    videos: int
+    """Indexed ones that have vectors of it."""
+
+    lacking: int
+    """Indexed ones that have none."""
+
+    segments: int
+
+    @property
+    def settings(self) -> LibrarySettings:
+        """What its vectors mean."""
+        return LibrarySettings(
+            model=self.name,
+            fingerprint=self.fingerprint,
+            embed_dim=self.embed_dim,
+            window_seconds=self.window_seconds,
+            hop_seconds=self.hop_seconds,
+            model_number=self.number,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PartStatus:
     """A published part of a library's vectors."""
 
@@ -177,6 +219,9 @@ class LibraryStatus:
 
     removed_segments: int
     """Segments that are gone and still take room in the parts, until they are merged."""
+
+    models: list[ModelStatus]
+    """All whose vectors it has, the one that answers among them."""
 
     exact: bool
     """Whether each search looks at every segment."""

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from cpd_model.encoder import Vectors
 from cpd_model.errors import InputError
+from index.catalog.embeddings import stored_vectors, to_unit
 from index.catalog.id_range import IdRange
-from index.catalog.reads import NUMBERS_AT_ONCE, stored_vectors, to_unit
+from index.catalog.reads import NUMBERS_AT_ONCE
 from index.catalog.tables import EmbeddingRecord, SegmentRecord, VideoRecord
 
 

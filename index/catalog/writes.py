@@ -5,26 +5,22 @@ Axes: S segments of one video, D dimensions.
 
 import time
 import uuid
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from cpd_model.encoder import Vectors
 from index.catalog.connection import WriteTransaction
+from index.catalog.embeddings import bury_all, copy_vectors, put_vectors
 from index.catalog.metadata import Said, forget_said, put_said, refresh
-from index.catalog.reads import STORED_DTYPE, fold_path, number_of
+from index.catalog.reads import fold_path, number_of
 from index.catalog.records import LibrarySettings
 from index.catalog.tables import (
-    EmbeddedVideoRecord,
-    EmbeddingRecord,
     EpochRecord,
     LibraryRecord,
     ModelRecord,
-    SegmentRecord,
-    TombstoneRecord,
     VideoRecord,
 )
 from index.catalog.texts import put_name
@@ -91,6 +87,46 @@ def put_indexed(
     Args:
         said: what the file and those beside it say; None leaves what is known of that.
     """
+    number, video_id = _put_file(transaction, file, facts=facts, said=said)
+    put_vectors(
+        transaction,
+        number,
+        segments=segments,
+        embeddings_SD=embeddings_SD,
+        model_number=model_number,
+    )
+    return video_id
+
+
+def put_copy(
+    transaction: WriteTransaction,
+    file: FileVersion,
+    *,
+    source: int,
+    facts: VideoFacts,
+    said: Said | None = None,
+) -> int:
+    """Insert a video that holds the same bytes as another, with what all models have of that one.
+
+    Args:
+        source: the number of the other one.
+        said: what the file and those beside it say; None leaves what is known of that.
+
+    Returns:
+        The number of the new one.
+
+    Raises:
+        LibraryCorruptError: the vectors of the other one are not what was written.
+    """
+    number, _ = _put_file(transaction, file, facts=facts, said=said)
+    copy_vectors(transaction, source, number)
+    return number
+
+
+def _put_file(
+    transaction: WriteTransaction, file: FileVersion, *, facts: VideoFacts, said: Said | None
+) -> tuple[int, str]:
+    """Insert an indexed video without vectors, or make the one at this path such; number and id."""
     values = {
         **{name: getattr(facts, name) for name in FACT_NAMES},
         "state": "indexed",
@@ -103,41 +139,7 @@ def put_indexed(
         put_said(transaction.connection, number, said)
     else:
         refresh(transaction.connection, [number])
-    put_vectors(
-        transaction,
-        number,
-        segments=segments,
-        embeddings_SD=embeddings_SD,
-        model_number=model_number,
-    )
-    return video_id
-
-
-def put_vectors(
-    transaction: WriteTransaction,
-    number: int,
-    *,
-    segments: "Sequence[Segment]",
-    embeddings_SD: Vectors,
-    model_number: int,
-) -> None:
-    """Give a video the segments and vectors of a model that has none of it."""
-    first_id = _insert_segments(transaction, number, segments, model_number=model_number)
-    vectors = embeddings_SD.astype(STORED_DTYPE).tobytes()
-    row = {
-        "video_number": number,
-        "first_segment_id": first_id,
-        "generation": transaction.generation,
-        "checksum": zlib.crc32(vectors),
-        "vectors": vectors,
-    }
-    connection = transaction.connection
-    connection.execute(insert(EmbeddingRecord), row)
-    connection.execute(
-        insert(EmbeddedVideoRecord).values(
-            model_number=model_number, video_number=number, num_segments=len(segments)
-        )
-    )
+    return number, video_id
 
 
 def put_failed(transaction: WriteTransaction, file: FileVersion, *, reason: str) -> str:
@@ -236,7 +238,7 @@ def _upsert(
         "content_hash": file.content_hash,
     }
     if known is not None:
-        _bury_segments(transaction, known.number)
+        bury_all(transaction, known.number)
         _update_video(transaction, known.number, **file_values, **values)
         return known.number, known.video_id
     video_id, now = uuid.uuid4().hex, time.time()
@@ -263,45 +265,8 @@ def _update_video(transaction: WriteTransaction, number: int, **values: Any) -> 
     )
 
 
-def _insert_segments(
-    transaction: WriteTransaction, number: int, segments: "Sequence[Segment]", *, model_number: int
-) -> int:
-    """Insert all segments of a video; the id of the first, the others follow it one by one."""
-    connection = transaction.connection
-    last_id = connection.execute(
-        update(ModelRecord)
-        .where(ModelRecord.number == model_number)
-        .values(last_segment_id=ModelRecord.last_segment_id + len(segments))
-        .returning(ModelRecord.last_segment_id)
-    ).scalar_one()
-    first_id = last_id - len(segments) + 1
-    rows = [
-        {
-            "id": first_id + i,
-            "video_number": number,
-            "start_seconds": segment.start_seconds,
-            "stop_seconds": segment.stop_seconds,
-            "generation": transaction.generation,
-        }
-        for i, segment in enumerate(segments)
-    ]
-    connection.execute(insert(SegmentRecord), rows)
-    return first_id
-
-
-def _bury_segments(transaction: WriteTransaction, number: int) -> None:
-    ids = select(SegmentRecord.id, literal(transaction.generation)).where(
-        SegmentRecord.video_number == number
-    )
-    connection = transaction.connection
-    connection.execute(insert(TombstoneRecord).from_select(["segment_id", "generation"], ids))
-    connection.execute(delete(SegmentRecord).where(SegmentRecord.video_number == number))
-    for record in (EmbeddingRecord, EmbeddedVideoRecord):
-        connection.execute(delete(record).where(record.video_number == number))
-
-
 def _delete_video(transaction: WriteTransaction, number: int) -> None:
-    _bury_segments(transaction, number)
+    bury_all(transaction, number)
     transaction.connection.execute(delete(VideoRecord).where(VideoRecord.number == number))
 
 

@@ -27,7 +27,7 @@ class KnownContent(NamedTuple):
     """A file and the video_id of one with the same bytes, which stays where it is."""
 
     unknown: list[HashedVideo]
-    """Files whose bytes no video has."""
+    """Files whose bytes no video has, or none with vectors of the model that answers."""
 
 
 def match_content(
@@ -54,7 +54,11 @@ def match_content(
         new = [file for file in places if file.path not in id_at]
         left = [row.video_id for row in rows if _has_left(row, hashes)]
         known.moved.update(zip(left, new, strict=False))
-        known.copies.extend((rows[0].video_id, file) for file in new[len(left) :])
+        copied = [row.video_id for row in rows if row.num_segments]  # by the model that answers
+        if copied:
+            known.copies.extend((copied[0], file) for file in new[len(left) :])
+        else:
+            known.unknown.extend(new[len(left) :])
     return known
 
 

@@ -25,6 +25,7 @@ from typing import Self, Unpack
 from cpd_model.encoder import Vectors
 from index.catalog import reads
 from index.catalog.connection import CATALOG_NAME, Catalog
+from index.catalog.models import list_models
 from index.catalog.parts import describe_parts
 from index.catalog.records import (
     LibrarySettings,
@@ -35,6 +36,7 @@ from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.lock import lease
 from index.library.metadata import Metadata
+from index.library.models import Models, lack_of
 from index.library.searching import LibrarySearch
 from index.library.stored_videos import StoredVideos
 from index.library.verify import verify_library
@@ -99,6 +101,7 @@ class Library(StoredVideos):
 
         Raises:
             LibraryNotFoundError: there is none in that folder.
+            UnknownModelError: it has no model of that number.
             LibraryError: it is damaged, or from a newer version of the program.
         """
         folder = _real_folder(folder)
@@ -153,7 +156,8 @@ class Library(StoredVideos):
             raise IndexMismatchError(
                 f"the library in {self.folder} was built by {self.settings.model} "
                 f"({self.settings.fingerprint[:12]}), not by {other}: use that model, "
-                f"or index the videos into a new folder"
+                f"or index the videos into a new folder; `cpd index reembed` gives a library "
+                f"vectors of a second model"
             )
 
     def prepare(self) -> None:
@@ -187,9 +191,11 @@ class Library(StoredVideos):
         with self._catalog.read_transaction() as connection:
             counts = reads.count_all(connection, model_number=self.settings.model_number)
             parts = describe_parts(connection, self.settings.segment_ids)
+            models = list_models(connection)
         missing = []
         if counts.segments and not parts:
             missing.append("no part was published yet: `cpd index add` does at its end")
+        missing += [warning for model in models if (warning := lack_of(model, self.folder))]
         settings = self.settings
         return LibraryStatus(
             model=settings.model,
@@ -206,10 +212,16 @@ class Library(StoredVideos):
             removed_segments=view.num_removed,
             exact=view.is_exact,
             recall=view.recall,
+            models=models,
             search_device=self._current_view.device.name,
             search_device_reason=self._current_view.device.reason,
             warnings=[*self._current_view.warnings, *missing],
         )
+
+    @property
+    def models(self) -> Models:
+        """Its models: which there are, which one answers, and letting another one."""
+        return Models(self.folder, self._catalog)
 
     @property
     def metadata(self) -> Metadata:

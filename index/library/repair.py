@@ -12,6 +12,7 @@ are searched again at once, and an add of its path indexes it.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 from index.catalog.mending import drop_orphans, mend_video, rebuild_indexes, renew_generation
 from index.catalog.parts import published_parts
 from index.errors import LibraryCorruptError
-from index.library.verify import SQLITE_SAYS, UNLISTED, Difference, verify_library
-from index.vectors.building import Shelf
+from index.library.verify import SQLITE_SAYS, STRAY, UNLISTED, Difference, verify_library
+from index.vectors.building import Shelf, all_shelves
 from index.vectors.faiss_device import SearchDevice
 from index.vectors.part_files import open_part
 from index.vectors.publishing import damaged_parts, heal, publish
@@ -31,6 +32,10 @@ _RESTORE = (
     "deleted first, or index the videos into a new folder: what this library holds of them cannot "
     "be made from anything else"
 )
+
+
+ORPHANS = ("belongs to no row of", STRAY)
+"""In the sentences about rows that are nobody's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +67,10 @@ class RepairReport:
 
 
 def repair(shelf: Shelf) -> RepairReport:
-    """Mend a library as far as that can be done; the caller holds the lease.
+    """Mend a library as far as that can be done, all its models; the caller holds the lease.
+
+    Args:
+        shelf: of any of its models.
 
     Raises:
         LibraryError: the disk is full, or the library was replaced by another.
@@ -90,20 +98,24 @@ def _mend_catalog(shelf: Shelf, report: RepairReport) -> None:
         with shelf.catalog.maintenance_transaction() as connection:
             renew_generation(connection)
         report.rebuilt.append("the catalog's generation")
-    if any("belongs to no row of" in difference.sentence for difference in differences):
+    if any(words in said.sentence for said in differences for words in ORPHANS):
         with shelf.catalog.write_transaction() as transaction:
             num_rows = drop_orphans(transaction)
         report.rebuilt.append(f"removed {num_rows} rows that belonged to no video")
-    for video_id in _videos_of(differences):
-        _mend_video(shelf, video_id, report)
+    of_model = {each.settings.model_number: each for each in all_shelves(shelf)}
+    for video_id, number in _videos_of(differences):
+        own = shelf if number is None else of_model.get(number, shelf)
+        _mend_video(own, video_id, report)
 
 
-def _videos_of(differences: list[Difference]) -> list[str]:
-    named = (difference.video_id for difference in differences)
-    return list(dict.fromkeys(video_id for video_id in named if video_id is not None))
+def _videos_of(differences: list[Difference]) -> list[tuple[str, int | None]]:
+    """Videos that do not agree, and the models whose rows of them those are."""
+    named = ((said.video_id, said.model_number) for said in differences)
+    return list(dict.fromkeys((video, model) for video, model in named if video is not None))
 
 
 def _mend_video(shelf: Shelf, video_id: str, report: RepairReport) -> None:
+    """Mend what one model has of a video."""
     with shelf.catalog.write_transaction() as transaction:
         mended = mend_video(
             transaction,
@@ -115,7 +127,14 @@ def _mend_video(shelf: Shelf, video_id: str, report: RepairReport) -> None:
         return
     done, path = mended
     if done == "given up":
-        report.index_again.append(path)
+        if path not in report.index_again:
+            report.index_again.append(path)
+    elif done == "taken out":
+        report.left.append(
+            f"the vectors of {path} by {shelf.settings.model} were damaged and are gone, those of "
+            f"other models are there: `cpd index reembed --model {quote(shelf.settings.model)}` "
+            f"makes them anew"
+        )
     elif done == "vectors":
         report.rebuilt.append(f"the vectors of {path} in the catalog, from a part that holds them")
     else:
@@ -139,16 +158,18 @@ def _rows_in_parts(shelf: Shelf, first_id: int, last_id: int) -> NDArray[np.floa
 
 def _mend_parts(shelf: Shelf, report: RepairReport) -> list[Difference]:
     """Make parts anew; what `verify` still says then."""
-    for name in damaged_parts(shelf, read_all=True):
-        if heal(shelf, name):
-            report.rebuilt.append(f"part {name[:8]}, which was damaged or missing")
-    if publish(shelf):  # which takes away what killed runs left
-        report.rebuilt.append("a part of what no part held yet")
+    shelves = all_shelves(shelf)
+    for own in shelves:
+        for name in damaged_parts(own, read_all=True):
+            if heal(own, name):
+                report.rebuilt.append(f"part {name[:8]}, which was damaged or missing")
+        if publish(own):  # which takes away what killed runs left
+            report.rebuilt.append("a part of what no part held yet")
     differences = verify_library(shelf.folder, shelf.catalog)
     differing = dict.fromkeys(said.part for said in differences if said.part is not None)
     if not differing:
         return differences
     for name in differing:
-        if heal(shelf, name):
+        if any(heal(own, name) for own in shelves):
             report.rebuilt.append(f"part {name[:8]}, which differed from the catalog")
     return verify_library(shelf.folder, shelf.catalog)

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Row, func, select, text
 
-from index.catalog import reads
 from index.catalog.connection import Catalog, has_passed, stand_of
-from index.catalog.id_range import IdRange
+from index.catalog.embeddings import stored_vectors
+from index.catalog.id_range import model_of_segment
+from index.catalog.mending import stray_parts, stray_segments
 from index.catalog.parts import (
     PartGoneError,
     StoredRows,
@@ -34,6 +35,8 @@ from index.vectors.part_files import open_part
 SQLITE_SAYS = "SQLite finds the catalog damaged"
 UNLISTED = "the catalog is at a generation that it does not list: run `cpd index repair`"
 
+STRAY = "belongs to no model"
+
 _REPAIR = "run `cpd index repair`"
 _TRIES = 100
 """Of opening the parts while another process merges them; one takes milliseconds."""
@@ -48,6 +51,9 @@ class Difference(NamedTuple):
 
     video_id: str | None = None
     """Of the video whose rows do not agree with each other."""
+
+    model_number: int | None = None
+    """Of the model whose rows of the video these are; None for the one that answers."""
 
 
 def verify_library(folder: Path, catalog: Catalog) -> list[Difference]:
@@ -78,36 +84,48 @@ def _verify(folder: Path, catalog: Catalog) -> list[Difference]:
             if facts is None:
                 lost = f"the catalog of the library in {folder} has lost its settings"
                 return [*_integrity(connection), Difference(lost)]
-            ids = facts.settings.segment_ids
-            parts, broken = _open_parts(connection, folder, catalog, ids)
+            models = catalog.read_models(connection)
+            shelves = [_open_parts(connection, folder, catalog, model) for model in models]
             found += _integrity(connection)
             if not has_passed(connection, facts.stand):
                 found.append(Difference(UNLISTED))
-            found += _rows(connection, facts.settings)
-            found += _embeddings(connection, facts.settings)
-            found += broken
-            for part in parts:
-                found += (
-                    Difference(sentence, part=part.name)
-                    for sentence in _part(connection, part, facts.settings)
-                )
+            found += _strays(connection, models)
+            found += _videos(connection)
+            for shelf in shelves:
+                found += _rows(connection, shelf.model)
+                found += _embeddings(connection, shelf.model)
+            for shelf in shelves:
+                found += shelf.broken
+                for part in shelf.parts:
+                    found += (
+                        Difference(sentence, part=part.name)
+                        for sentence in _part(connection, part, shelf.model)
+                    )
     except LibraryCorruptError as error:
         found.append(Difference(str(error)))  # SQLite can read no further
     return found
 
 
+class _OpenedShelf(NamedTuple):
+    """The parts of one model."""
+
+    model: LibrarySettings
+    parts: list[Part]
+    broken: list[Difference]
+
+
 def _open_parts(
-    connection: Connection, folder: Path, catalog: Catalog, ids: IdRange
-) -> tuple[list[Part], list[Difference]]:
+    connection: Connection, folder: Path, catalog: Catalog, model: LibrarySettings
+) -> _OpenedShelf:
     """The listed parts, held open from now on, and those that cannot be opened."""
     parts, broken = [], []
-    for facts in published_parts(connection, ids):
+    for facts in published_parts(connection, model.segment_ids):
         try:
             parts.append(open_part(folder, facts, device=SearchDevice("cpu", "to verify it")))
         except LibraryCorruptError as error:
             require_listed(catalog, facts)
             broken.append(Difference(str(error), part=facts.name))
-    return parts, broken
+    return _OpenedShelf(model, parts, broken)
 
 
 def _integrity(connection: Connection) -> Iterator[Difference]:
@@ -118,8 +136,44 @@ def _integrity(connection: Connection) -> Iterator[Difference]:
         yield Difference(f"row {row} of {table} belongs to no row of {parent}")
 
 
+def _strays(connection: Connection, models: list[LibrarySettings]) -> Iterator[Difference]:
+    """Segments and parts whose ids are no model's."""
+    ranges = [model.segment_ids for model in models]
+    for number in stray_segments(connection, ranges)[:1]:
+        yield Difference(f"segment {number} {STRAY}: {_REPAIR}")
+    for name in stray_parts(connection, ranges):
+        yield Difference(f"part {name[:8]} {STRAY}: {_REPAIR}")
+
+
+def _videos(connection: Connection) -> Iterator[Difference]:
+    """Indexed videos of which no model has anything, and times that are none."""
+    has_some = (
+        select(EmbeddedVideoRecord.video_number)
+        .where(
+            EmbeddedVideoRecord.video_number == VideoRecord.number,
+            EmbeddedVideoRecord.num_segments > 0,
+        )
+        .exists()
+    )
+    empty = select(VideoRecord.video_id).where(VideoRecord.state == "indexed", ~has_some)
+    for (video_id,) in connection.execute(empty):
+        said = f"video {video_id} is indexed without a single segment"
+        yield Difference(said, video_id=video_id)
+    backwards = (
+        select(SegmentRecord.id, VideoRecord.video_id)
+        .outerjoin(VideoRecord, VideoRecord.number == SegmentRecord.video_number)
+        .where(SegmentRecord.start_seconds >= SegmentRecord.stop_seconds)
+    )
+    for segment_id, video_id in connection.execute(backwards):
+        yield Difference(
+            f"segment {segment_id} ends before it begins",
+            video_id=video_id,
+            model_number=model_of_segment(segment_id),
+        )
+
+
 def _rows(connection: Connection, settings: LibrarySettings) -> Iterator[Difference]:
-    """Counts of each video against its rows, and times that are none."""
+    """The counts of a model's segments of each video against its rows."""
     counted = (
         select(SegmentRecord.video_number, func.count().label("num"))
         .where(SegmentRecord.id.between(*settings.segment_ids))
@@ -141,22 +195,7 @@ def _rows(connection: Connection, settings: LibrarySettings) -> Iterator[Differe
     )
     for video_id, num_said, num_found in connection.execute(wrong):
         said = f"video {video_id} should have {num_said} segments and has {num_found}"
-        yield Difference(said, video_id=video_id)
-    empty = (
-        select(VideoRecord.video_id)
-        .outerjoin(noted, noted.c.video_number == VideoRecord.number)
-        .where(VideoRecord.state == "indexed", expected == 0)
-    )
-    for (video_id,) in connection.execute(empty):
-        said = f"video {video_id} is indexed without a single segment"
-        yield Difference(said, video_id=video_id)
-    backwards = (
-        select(SegmentRecord.id, VideoRecord.video_id)
-        .outerjoin(VideoRecord, VideoRecord.number == SegmentRecord.video_number)
-        .where(SegmentRecord.start_seconds >= SegmentRecord.stop_seconds)
-    )
-    for segment_id, video_id in connection.execute(backwards):
-        yield Difference(f"segment {segment_id} ends before it begins", video_id=video_id)
+        yield Difference(said, video_id=video_id, model_number=settings.model_number)
 
 
 def _embeddings(connection: Connection, settings: LibrarySettings) -> Iterator[Difference]:
@@ -192,7 +231,7 @@ def _embeddings(connection: Connection, settings: LibrarySettings) -> Iterator[D
     # One at a time: the vectors of a day of video are 30 MB.
     for row in connection.execution_options(yield_per=1).execute(query):
         for said in _embeddings_of(row, settings.embed_dim):
-            yield Difference(said, video_id=row.video_id)
+            yield Difference(said, video_id=row.video_id, model_number=settings.model_number)
 
 
 def _embeddings_of(row: "Row[Any]", embed_dim: int) -> Iterator[str]:
@@ -201,7 +240,7 @@ def _embeddings_of(row: "Row[Any]", embed_dim: int) -> Iterator[str]:
         yield f"video {video_id} has no embeddings: {_REPAIR}"
         return
     try:
-        stored = reads.stored_vectors(row, embed_dim)
+        stored = stored_vectors(row, embed_dim)
     except LibraryCorruptError:
         yield f"the embeddings of video {video_id} are not what was written: {_REPAIR}"
         return

@@ -20,11 +20,10 @@ from sqlalchemy import Connection
 from cpd_model.encoder import Vectors
 from index.catalog.connection import Catalog, WriteTransaction, stand_of
 from index.catalog.metadata import Said, put_sidecars, sidecar_stamps
+from index.catalog.models import put_vectors_of_content
 from index.catalog.reads import (
-    embeddings_of,
     file_at,
     number_of,
-    segments_of,
     sizes_of_videos,
     unchanged_video,
     video_by_id,
@@ -34,6 +33,7 @@ from index.catalog.records import KnownFile, LibrarySettings, VideoRow
 from index.catalog.writes import (
     mark_stale,
     move_all,
+    put_copy,
     put_failed,
     put_indexed,
     remove,
@@ -42,7 +42,7 @@ from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.library.lock import lease
 from index.library.repair import RepairReport, repair
-from index.vectors.building import Shelf
+from index.vectors.building import Shelf, all_shelves
 from index.vectors.kinds import IndexKind
 from index.vectors.publishing import compact, publish
 
@@ -126,7 +126,7 @@ class LibraryWriter:
         """
         if file.content_hash is None:
             raise ValueError(f"a video is stored with its content's hash, {file.path} has none")
-        self._check(segments, embeddings_SD)
+        _check(segments, embeddings_SD, embed_dim=self._settings.embed_dim)
         with self._transaction() as transaction:
             return put_indexed(
                 transaction,
@@ -141,33 +141,54 @@ class LibraryWriter:
     def copy_video(
         self, source: str, file: FileVersion, *, facts: "VideoFacts", said: Said | None = None
     ) -> int:
-        """Put a file that holds the same bytes as another video, with the vectors of that one.
+        """Put a file that holds the same bytes as another video, with what all models have of that.
 
         Returns:
             The number of its segments.
 
         Raises:
-            UnknownVideoError: the other video is gone, or has other bytes by now.
+            UnknownVideoError: the other video is gone, has other bytes by now, or no vectors of
+                this writer's model.
         """
-        number, ids = self._settings.model_number, self._settings.segment_ids
         with self._transaction() as transaction:
             connection = transaction.connection
-            known = video_by_id(connection, source, model_number=number)
+            known = video_by_id(connection, source, model_number=self._settings.model_number)
             if known.content_hash != file.content_hash:
                 raise UnknownVideoError(f"video {source} has other bytes than {file.path}")
-            segments = segments_of(connection, source, ids=ids)
-            put_indexed(
+            if not known.num_segments:
+                raise UnknownVideoError(
+                    f"video {source} has no vectors of {self._settings.model} to copy"
+                )
+            number = number_of(connection, source)
+            put_copy(transaction, _resolved(file), source=number, facts=facts, said=said)
+        return known.num_segments
+
+    def put_vectors(
+        self,
+        content_hash: str,
+        *,
+        segments: "Sequence[Segment]",
+        embeddings_SD: Vectors,
+        model: LibrarySettings,
+    ) -> list[Path]:
+        """Give all videos of these bytes that have none the vectors of one of the library's models.
+
+        Returns:
+            Where those videos stand; none where somebody removed them meanwhile.
+
+        Raises:
+            ValueError: the segments or embeddings are not what the model takes.
+            LibraryError: the disk is full; the catalog is as before.
+        """
+        _check(segments, embeddings_SD, embed_dim=model.embed_dim)
+        with self._transaction() as transaction:
+            return put_vectors_of_content(
                 transaction,
-                _resolved(file),
-                facts=facts,
+                content_hash,
                 segments=segments,
-                embeddings_SD=embeddings_of(
-                    connection, source, ids=ids, embed_dim=self._settings.embed_dim
-                ),
-                model_number=number,
-                said=said,
+                embeddings_SD=embeddings_SD,
+                model_number=model.model_number,
             )
-        return len(segments)
 
     def put_sidecars(self, video_id: str, content: "SidecarContent", *, stamp: str | None) -> None:
         """Take in what the sidecars of a video say, instead of what they said before.
@@ -245,7 +266,8 @@ class LibraryWriter:
             remove(transaction, video_id)
 
     def publish(self, *, index_kind: IndexKind = "auto") -> bool:
-        """Write what no part holds yet, and parts that are damaged; whether there was anything.
+        """Write what no part holds yet, and parts that are damaged, of all models; whether there
+        was anything.
 
         Worth it at the end of a job, and now and then in a long one: readers search what is newer
         than the last part in memory.
@@ -256,13 +278,14 @@ class LibraryWriter:
         """
         self._require_open()
         with self._leased():
-            return publish(self._shelf, index_kind=index_kind)
+            written = [publish(each, index_kind=index_kind) for each in all_shelves(self._shelf)]
+            return any(written)
 
     def compact(self, *, index_kind: IndexKind = "auto", whole: bool = False) -> int:
-        """Merge parts where many have piled up; how many were written.
+        """Merge parts where many have piled up, of all models; how many were written.
 
         Args:
-            whole: into one part, whatever is there.
+            whole: into one part a model, whatever is there.
 
         Raises:
             LibraryBusyError: this writer has no lease, and another run has it.
@@ -270,7 +293,10 @@ class LibraryWriter:
         """
         self._require_open()
         with self._leased():
-            return compact(self._shelf, index_kind=index_kind, whole=whole)
+            return sum(
+                compact(shelf, index_kind=index_kind, whole=whole)
+                for shelf in all_shelves(self._shelf)
+            )
 
     def repair(self) -> RepairReport:
         """Make anew what is damaged and follows from something else; name the rest.
@@ -304,17 +330,18 @@ class LibraryWriter:
         if self._ended:
             raise ValueError("this writer's block has ended: open another one")
 
-    def _check(self, segments: "Sequence[Segment]", embeddings_SD: Vectors) -> None:
-        expected = (len(segments), self._settings.embed_dim)
-        if not segments or embeddings_SD.shape != expected:
-            raise ValueError(
-                f"embeddings must be {expected}, one row a segment, got {embeddings_SD.shape}"
-            )
-        if not all(0 <= s.start_seconds < s.stop_seconds < np.inf for s in segments):
-            raise ValueError("each segment must be [start, stop) with 0 <= start < stop")
-        norms_S = np.linalg.norm(embeddings_SD.astype(np.float32), axis=1)
-        if not np.all(np.abs(norms_S - 1) < _NORM_TOLERANCE):  # NaN fails too
-            raise ValueError(f"embeddings must be unit vectors, got norms from {norms_S.min()}")
+
+def _check(segments: "Sequence[Segment]", embeddings_SD: Vectors, *, embed_dim: int) -> None:
+    expected = (len(segments), embed_dim)
+    if not segments or embeddings_SD.shape != expected:
+        raise ValueError(
+            f"embeddings must be {expected}, one row a segment, got {embeddings_SD.shape}"
+        )
+    if not all(0 <= s.start_seconds < s.stop_seconds < np.inf for s in segments):
+        raise ValueError("each segment must be [start, stop) with 0 <= start < stop")
+    norms_S = np.linalg.norm(embeddings_SD.astype(np.float32), axis=1)
+    if not np.all(np.abs(norms_S - 1) < _NORM_TOLERANCE):  # NaN fails too
+        raise ValueError(f"embeddings must be unit vectors, got norms from {norms_S.min()}")
 
 
 def _resolved(file: FileVersion) -> FileVersion:

@@ -16,7 +16,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from index.catalog.connection import Catalog, Stand, has_passed, stand_of
@@ -51,6 +51,17 @@ class Shelf:
     """Of the library."""
     catalog: Catalog
     settings: LibrarySettings
+
+
+def all_shelves(shelf: Shelf) -> list[Shelf]:
+    """The shelf of each model of a library, from that of one.
+
+    Raises:
+        LibraryCorruptError: damage left settings that no library can have.
+    """
+    with shelf.catalog.read_transaction() as connection:
+        models = shelf.catalog.read_models(connection)
+    return [replace(shelf, settings=model) for model in models]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -133,7 +133,8 @@ class CurrentView:
     def _advanced(self, view: View, connection: Connection, stand: Stand) -> View:
         if published_parts(connection, self._ids) != self._facts:
             return self._loaded(connection, stand)
-        added = self._rows(connection, view.last_segment_id + 1, self._ids.last)
+        newest = max(view.last_segment_id, self._ids.first - 1)  # 0 is that of an empty view
+        added = self._rows(connection, newest + 1, self._ids.last)
         removed_ids = removed_after(connection, view.stand.generation)
         try:
             return view.advanced(stand=stand, added=added, removed_ids=removed_ids)

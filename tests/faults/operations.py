@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cpd_model.encoder import Vectors
-from index.catalog.reads import to_unit
+from index.catalog.embeddings import to_unit
 from index.library.library import Library
 from index.library.writer import LibraryWriter
 from tests.index.first_library import make_first_library

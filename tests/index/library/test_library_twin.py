@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cpd_model.encoder import Vectors
-from index.catalog.reads import to_unit
+from index.catalog.embeddings import to_unit
 from index.library.library import Library
 from tests.index.libraries import SETTINGS, file_version, make_library, put, unit_rows
 
