@@ -14,6 +14,8 @@ from .errors import VideoError as VideoError
 from .library import AddFailure as AddFailure
 from .library import AddListener as AddListener
 from .library import AddReport as AddReport
+from .library import CollectionRow as CollectionRow
+from .library import Collections as Collections
 from .library import FailedVideo as FailedVideo
 from .library import Filter as Filter
 from .library import Hit as Hit
@@ -22,6 +24,12 @@ from .library import LabelledVideo as LabelledVideo
 from .library import Library as Library
 from .library import LibraryStatus as LibraryStatus
 from .library import Metadata as Metadata
+from .library import PruneReport as PruneReport
+from .library import RemovalReport as RemovalReport
+from .library import RemovedVideo as RemovedVideo
+from .library import RootChange as RootChange
+from .library import RootRow as RootRow
+from .library import Roots as Roots
 from .library import VideoMetadata as VideoMetadata
 from .library import VideoRow as VideoRow
 from .library import VideoText as VideoText

@@ -1,19 +1,34 @@
 """What `cpd.Library` tells of its contents, and lets one change in them: no model is needed."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from cpd.arguments import AnyPath, paths_of, texts_of
+from index.catalog.collections import CollectionRow
 from index.catalog.records import FailedVideo, LibraryStatus, VideoRow
+from index.catalog.roots import RootRow
 from index.catalog.texts import VideoText
 from index.filters.filter import Filter, as_filter
+from index.library.collections import Collections
 from index.library.library import Library as CatalogLibrary
 from index.library.metadata import Metadata, VideoMetadata
+from index.library.pruning import PruneReport
+from index.library.removal import RemovalReport, RemovedVideo
+from index.library.roots import RootChange, Roots
 
 __all__ = [
+    "CollectionRow",
+    "Collections",
     "FailedVideo",
     "LibraryContents",
     "LibraryStatus",
     "Metadata",
+    "PruneReport",
+    "RemovalReport",
+    "RemovedVideo",
+    "RootChange",
+    "RootRow",
+    "Roots",
     "VideoMetadata",
     "VideoRow",
     "VideoText",
@@ -26,6 +41,60 @@ class LibraryContents(ABC):
     @abstractmethod
     def _opened(self) -> CatalogLibrary:
         """The library, opened when it is first asked for."""
+
+    @property
+    def collections(self) -> Collections:
+        """Named sets of its videos: `list`, `create`, `rename`, `drop`, `add`, `remove`."""
+        return self._opened().collections
+
+    @property
+    def roots(self) -> Roots:
+        """The folders that its videos stand in: `list`, `set`, `rename`, `drop`."""
+        return self._opened().roots
+
+    def remove(
+        self, videos: AnyPath | Iterable[AnyPath] | Filter, *, dry_run: bool = False
+    ) -> RemovalReport:
+        """Forget videos, and files that failed; the files themselves are not touched.
+
+        Args:
+            videos: their ids or paths, or a filter; a folder means all below it, a pattern all that
+                fit, and none need be there any more.
+            dry_run: only tell what would be removed.
+
+        Raises:
+            InputError: nothing is named, or the library has nothing at a path.
+            FilterError: the filter names what the library does not have.
+        """
+        chosen = videos if isinstance(videos, Filter) else paths_of(videos, what="videos")
+        return self._opened().remove(chosen, dry_run=dry_run)
+
+    def prune(
+        self,
+        roots: Iterable[str] = (),
+        *,
+        dry_run: bool = False,
+        even_if_gone: bool = False,
+        wait_seconds: float = 0,
+    ) -> PruneReport:
+        """Forget the videos whose files are gone, of some roots or of all.
+
+        Args:
+            roots: their names; none means all.
+            dry_run: only tell what would be removed.
+            even_if_gone: also where the folder of a whole root is gone or empty.
+            wait_seconds: how long to wait for an add to end: it may find a moved file.
+
+        Raises:
+            InputError: there is no root of a name, or the folder of one is gone or empty.
+            LibraryError: another process adds.
+        """
+        return self._opened().prune(
+            texts_of(roots, what="roots"),
+            dry_run=dry_run,
+            even_if_gone=even_if_gone,
+            wait_seconds=wait_seconds,
+        )
 
     @property
     def metadata(self) -> Metadata:

@@ -12,16 +12,24 @@ Axes: D dimensions of the shared space.
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import NoReturn, Self
 
 from cpd.arguments import AnyModel, AnyPath, checked_model, encoder_of, expanded, paths_of, texts_of
 from cpd.contents import (
+    CollectionRow,
+    Collections,
     FailedVideo,
     LibraryContents,
     LibraryStatus,
     Metadata,
+    PruneReport,
+    RemovalReport,
+    RemovedVideo,
+    RootChange,
+    RootRow,
+    Roots,
     VideoMetadata,
     VideoRow,
     VideoText,
@@ -29,13 +37,12 @@ from cpd.contents import (
 from cpd.searching import AskedLibrary
 from cpd_model.encoder import Encoder
 from cpd_model.errors import CPDError, InputError
-from cpd_model.zero_shot import ACTION_TEMPLATES, label_matrix
 from index.decoding.pool import DecodePool
-from index.errors import LibraryNotFoundError
+from index.errors import LibraryNotFoundError, UnknownVideoError
 from index.filters.filter import Filter, parse_filter
 from index.ingest.events import AddListener
 from index.ingest.files import expand_patterns
-from index.label import LabelledVideo, check_labels, check_video, label_video, score_labels
+from index.label import LabelledVideo, check_labels, check_video, label_stored, label_video
 from index.library.add import add_videos
 from index.library.add_report import AddFailure, AddReport
 from index.library.library import Library as CatalogLibrary
@@ -46,6 +53,8 @@ __all__ = [
     "AddFailure",
     "AddListener",
     "AddReport",
+    "CollectionRow",
+    "Collections",
     "FailedVideo",
     "Filter",
     "Hit",
@@ -54,6 +63,12 @@ __all__ = [
     "Library",
     "LibraryStatus",
     "Metadata",
+    "PruneReport",
+    "RemovalReport",
+    "RemovedVideo",
+    "RootChange",
+    "RootRow",
+    "Roots",
     "VideoMetadata",
     "VideoRow",
     "VideoText",
@@ -141,6 +156,8 @@ class Library(LibraryContents, AskedLibrary):
         *,
         num_workers: int | None = None,
         wait_seconds: float = 0,
+        collections: Iterable[str] = (),
+        prune: bool = False,
         listener: AddListener | None = None,
     ) -> AddReport:
         """Index files, folders (with all below them) and patterns; make the library if need be.
@@ -151,19 +168,29 @@ class Library(LibraryContents, AskedLibrary):
         Args:
             num_workers: decoder processes; None is one for each CPU.
             wait_seconds: how long to wait for another add to the same library.
+            collections: names of those that all these videos are put into, made if need be.
+            prune: forget videos below the paths whose files are gone.
             listener: told how it goes on.
 
         Raises:
-            InputError: a path does not exist.
+            InputError: a path does not exist, or a root is gone of which videos were to be pruned.
             IndexMismatchError: the library was made with another model, window or hop.
             LibraryError: another process writes, or the disk is full.
         """
         named = paths_of(paths, what="paths")
+        into = texts_of(collections, what="collections")
         list(expand_patterns(named))  # a slip of the pen should not wait for the model
         library, load_encoder = self._opened_for_adding()
         with library, DecodePool(num_workers=num_workers) as pool:
             return add_videos(
-                named, library, load_encoder, pool, wait_seconds=wait_seconds, listener=listener
+                named,
+                library,
+                load_encoder,
+                pool,
+                wait_seconds=wait_seconds,
+                collections=into,
+                prune=prune,
+                listener=listener,
             )
 
     def label(self, video: AnyPath | VideoRow, labels: Iterable[str]) -> LabelledVideo:
@@ -183,7 +210,9 @@ class Library(LibraryContents, AskedLibrary):
         check_labels(names)
         library = self._opened()
         if isinstance(video, VideoRow):
-            return _label_stored(library, video, names, self.encoder)
+            for _, labelled in label_stored(library, [video], names, self.encoder):
+                return labelled
+            raise UnknownVideoError(f"no video {video.video_id} in this library")
         path = expanded(video, what="video")
         check_video(path)
         encoder, settings = self.encoder, library.settings
@@ -196,6 +225,24 @@ class Library(LibraryContents, AskedLibrary):
                 window_seconds=settings.window_seconds,
                 hop_seconds=settings.hop_seconds,
             )
+
+    def label_videos(
+        self, labels: Iterable[str], *, where: Filter | str | None = None
+    ) -> Iterator[LabelledVideo]:
+        """Label the videos that a filter means, such as `collection:walks`, or all.
+
+        Their vectors are there: nothing is decoded.
+
+        Raises:
+            InputError: fewer than two different labels, or the filter cannot be used.
+            CPDError: there is no library, or its model cannot be had.
+            TypeError: the labels are one text.
+        """
+        names = texts_of(labels, what="labels")
+        check_labels(names)
+        videos = self.videos(where)
+        labelled = label_stored(self._opened(), videos, names, self.encoder)
+        return (one for _, one in labelled)
 
     def __bool__(self) -> bool:
         """Always true: `if library` asks whether there is one, `len` how much is in it."""
@@ -301,16 +348,3 @@ class Library(LibraryContents, AskedLibrary):
             f"{counts.videos} videos, {counts.segments} segments, {counts.hours:.1f} h, "
             f"model {library.settings.model}"
         )
-
-
-def _label_stored(
-    library: CatalogLibrary, video: VideoRow, labels: list[str], encoder: Encoder
-) -> LabelledVideo:
-    """Label a video from its vectors: nothing is decoded."""
-    labels_LD = label_matrix(encoder, labels, ACTION_TEMPLATES)
-    while True:
-        segments = library.segments(video.video_id)
-        embeddings_SD = library.embeddings(video.video_id)
-        if len(segments) == len(embeddings_SD):  # else it was indexed again between the two
-            break
-    return score_labels(video.path, labels, labels_LD, segments, embeddings_SD, encoder=encoder)

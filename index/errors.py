@@ -10,6 +10,9 @@ InputError
   - UnknownVideoError         no video of that id in the library
   - UnknownModelError         no model of that name or number has vectors in the library
   - ModelIncompleteError      a model lacks vectors that what was asked for needs
+  - UnknownCollectionError    no collection of that name in the library
+  - UnknownRootError          no root of that name in the library
+  - RootGoneError             the folder of a root is gone or empty: its disk may just be away
   - FilterError               a filter that cannot be read, or names what the library does not have
 LibraryError
   - LibraryNotFoundError      there is no library in that folder
@@ -87,6 +90,24 @@ class ModelIncompleteError(InputError):
     """A model lacks vectors that what was asked for needs."""
 
     code = "model-incomplete"
+
+
+class UnknownCollectionError(InputError):
+    """The library has no collection of that name."""
+
+    code = "unknown-collection"
+
+
+class UnknownRootError(InputError):
+    """The library has no root of that name."""
+
+    code = "unknown-root"
+
+
+class RootGoneError(InputError):
+    """The folder of a root is gone or empty: its disk may just be away."""
+
+    code = "root-gone"
 
 
 class FilterError(InputError):

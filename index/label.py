@@ -3,10 +3,10 @@
 Axes: S segments, L labels, D dimensions of the shared space.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from cpd_model.zero_shot import (
     spoken_label,
     video_probabilities,
 )
-from index.errors import VideoError
+from index.catalog.records import VideoRow
+from index.errors import UnknownVideoError, VideoError
 from index.ingest.embed import embed_videos
 from index.ingest.files import printable
 from index.ingest.outcomes import EmbeddedVideo
@@ -127,6 +128,48 @@ def score_labels(
             for segment, row_L in zip(segments, each_SL, strict=True)
         ],
     )
+
+
+class VectorsOfVideos(Protocol):
+    """Where the vectors of videos are kept, such as a library."""
+
+    def segments(self, video_id: str) -> Sequence[Segment]:
+        """In the order of time; raises UnknownVideoError."""
+        ...
+
+    def embeddings(self, video_id: str) -> Vectors:
+        """(S, D), row i of segment i; raises UnknownVideoError."""
+        ...
+
+
+def label_stored(
+    library: VectorsOfVideos, videos: Iterable[VideoRow], labels: Sequence[str], encoder: Encoder
+) -> Iterator[tuple[VideoRow, LabelledVideo]]:
+    """Label videos from the vectors that are there: nothing is decoded.
+
+    A video that somebody removes meanwhile is passed over.
+
+    Raises:
+        InputError: fewer than two different labels, or an empty one.
+    """
+    check_labels(labels)
+    labels_LD = label_matrix(encoder, labels, ACTION_TEMPLATES)
+    for video in videos:
+        try:
+            segments, embeddings_SD = _vectors_of(library, video.video_id)
+        except UnknownVideoError:
+            continue
+        yield (
+            video,
+            score_labels(video.path, labels, labels_LD, segments, embeddings_SD, encoder=encoder),
+        )
+
+
+def _vectors_of(library: VectorsOfVideos, video_id: str) -> tuple[Sequence[Segment], Vectors]:
+    while True:
+        segments, embeddings_SD = library.segments(video_id), library.embeddings(video_id)
+        if len(segments) == len(embeddings_SD):  # else it was indexed again between the two
+            return segments, embeddings_SD
 
 
 def read_labels(*, words: str | None, file: Path | None) -> list[str]:

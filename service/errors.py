@@ -21,7 +21,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from cpd_model.errors import CPDError, DeviceError, InputError, ModelError
-from index.errors import LibraryError, UnknownVideoError
+from index.errors import (
+    LibraryError,
+    UnknownCollectionError,
+    UnknownRootError,
+    UnknownVideoError,
+)
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -68,6 +73,8 @@ class ForeignRequestError(InputError):
 
 STATUS: dict[type[Exception], int] = {
     UnknownVideoError: 404,
+    UnknownCollectionError: 404,
+    UnknownRootError: 404,
     MediaGoneError: 404,
     UploadTooLargeError: 413,
     UnsupportedUploadError: 415,

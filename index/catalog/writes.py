@@ -17,6 +17,7 @@ from index.catalog.embeddings import bury_all, copy_vectors, put_vectors
 from index.catalog.metadata import Said, forget_said, put_said, refresh
 from index.catalog.reads import fold_path, number_of
 from index.catalog.records import LibrarySettings
+from index.catalog.roots import innermost_root
 from index.catalog.tables import (
     EpochRecord,
     LibraryRecord,
@@ -193,6 +194,7 @@ def move_all(
             number,
             path=file.path,
             path_folded=fold_path(file.path),
+            root_number=innermost_root(connection, file.path),
             size_bytes=file.size_bytes,
             mtime_ns=file.mtime_ns,
             **_NOT_STALE,
@@ -246,6 +248,7 @@ def _upsert(
         "video_id": video_id,
         "path": file.path,
         "path_folded": fold_path(file.path),
+        "root_number": innermost_root(connection, file.path),
         "date": file.mtime_ns / 1e9,
         "added_at": now,
         "updated_at": now,

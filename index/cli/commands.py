@@ -1,4 +1,4 @@
-"""`cpd index add` and `cpd label`; the rest of `cpd index` is index.cli.listing and upkeep.
+"""`cpd index add`; the rest of `cpd index` is index.cli.listing and upkeep.
 
 Everything heavy is imported inside the commands, so that `cpd --help` answers at once.
 """
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
-from index.cli import listing, upkeep
-from index.cli.loading import load_encoder_told, say
+from index.cli import listing, removal, upkeep
+from index.cli.collections import collections_app
+from index.cli.label import label
+from index.cli.loading import load_encoder_told
 from index.cli.metadata import metadata_app
 from index.cli.options import (
     Device,
@@ -27,7 +29,8 @@ from index.cli.options import (
     Window,
     print_json,
 )
-from index.cli.printing import print_labels, print_report
+from index.cli.printing import print_report
+from index.cli.roots import roots_app
 from index.cli.search import search
 
 if TYPE_CHECKING:
@@ -41,8 +44,11 @@ index_app = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Mount this package's commands."""
     listing.register(index_app)
+    removal.register(index_app)
     upkeep.register(index_app)
+    index_app.add_typer(collections_app)
     index_app.add_typer(metadata_app)
+    index_app.add_typer(roots_app)
     app.add_typer(index_app)
     app.command("search")(search)
     app.command("label")(label)
@@ -66,6 +72,17 @@ def add(
         float, typer.Option("--wait", min=0, help="Seconds to wait for another add.")
     ] = 0,
     index_kind: IndexKindOption = "auto",
+    collection: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--collection",
+            metavar="NAME",
+            help="Put all these videos into it, made if need be; may be repeated.",
+        ),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Forget videos below PATH whose files are gone.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Index videos, so that they can be searched; run it again at any time.
@@ -89,6 +106,8 @@ def add(
                 workers=workers,
                 wait_seconds=wait,
                 index_kind=index_kind,
+                collections=collection or [],
+                prune=prune,
                 quiet=as_json,
             )
     except AddInterrupted as stop:
@@ -119,6 +138,8 @@ def _add(
     workers: int | None,
     wait_seconds: float,
     index_kind: KindOfIndex,
+    collections: list[str],
+    prune: bool,
     quiet: bool,
 ) -> "AddReport":
     from rich.console import Console
@@ -150,50 +171,10 @@ def _add(
             pool,
             wait_seconds=wait_seconds,
             index_kind=index_kind,
+            collections=collections,
+            prune=prune,
             listener=progress,
         )
-
-
-def label(
-    video: Annotated[Path, typer.Argument(help="The video file.")],
-    labels: Annotated[
-        str | None, typer.Option("--labels", help='Such as "swimming,running,cooking".')
-    ] = None,
-    labels_file: Annotated[
-        Path | None, typer.Option("--labels-file", help="One label a line.")
-    ] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="Labels to show.")] = 5,
-    timeline: Annotated[bool, typer.Option("--timeline", help="Show each segment too.")] = False,
-    model: Model = None,
-    device: Device = "auto",
-    window: Window = None,
-    hop: Hop = None,
-    as_json: Json = False,
-) -> None:
-    """Say which of your labels a video shows, as a whole and over time."""
-    from index.decoding.pool import DecodePool
-    from index.label import check_video, label_video, read_labels, weakness_of
-    from index.library.opening import choose_windows
-
-    windows = choose_windows(window, hop)
-    check_video(video)
-    names = read_labels(words=labels, file=labels_file)
-    encoder = load_encoder_told(model, device)
-    if weakness := weakness_of(encoder.name):
-        say(f"note: {weakness}")
-    with DecodePool(num_workers=None) as pool:
-        labelled = label_video(
-            video,
-            names,
-            encoder,
-            pool,
-            window_seconds=windows.window_seconds,
-            hop_seconds=windows.hop_seconds,
-        )
-    if as_json:
-        print_json(labelled.as_json(top=top))
-    else:
-        print_labels(labelled, top=top, timeline=timeline)
 
 
 @contextmanager

@@ -34,6 +34,12 @@ Collections = Annotated[
     list[str] | None,
     typer.Option("--collection", metavar="NAME", help="Only of this collection; may be repeated."),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Change nothing, tell what would be changed.")
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="Seconds to wait for an add, or the like, to end.")
+]
 KindOfIndex = Literal["auto", "exact", "ivf"]
 """The words of index.vectors.kinds, which imports FAISS."""
 

@@ -85,6 +85,11 @@ def print_report(report: "AddReport") -> None:
     if report.warnings:
         rows = [(short_path(f.path), printable(f.reason)) for f in report.warnings]
         print_table(("passed over", "reason"), rows)
+    for name in report.collections or []:
+        _show(f"collection {printable(name)}: made, for there was none")
+    if report.pruned is not None:
+        count = len(report.pruned.removal.removed)
+        _show(f"{count} removed whose files are gone")
 
 
 def print_metadata(said: "VideoMetadata") -> None:

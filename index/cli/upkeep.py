@@ -1,16 +1,12 @@
 """`cpd index status|verify|repair|compact`: looking after a library that is there."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cpd_model.exit_status import NOT_ALL_WELL
-from index.cli.options import IndexKindOption, Json, LibraryFolder, print_json
+from index.cli.options import IndexKindOption, Json, LibraryFolder, Wait, print_json
 from index.cli.printing import print_compacted, print_repaired, print_status
-
-Wait = Annotated[
-    float, typer.Option("--wait", min=0, help="Seconds to wait for an add, or the like, to end.")
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -25,7 +25,7 @@ from cpd_model.encoder import Encoder
 from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.ingest.embed import embed_videos
-from index.ingest.events import AddListener, SilentListener
+from index.ingest.events import AddListener, FileEnd, SilentListener
 from index.ingest.files import FoundFiles, find_videos, why_unreadable
 from index.ingest.outcomes import (
     UNREADABLE_CODE,
@@ -38,7 +38,10 @@ from index.ingest.outcomes import (
 from index.ingest.pipeline import Bounds, Decoder
 from index.ingest.probes import RememberedProbes
 from index.library.add_report import AddInterrupted, AddReport, Tally
+from index.library.collections_of_run import CollectionsOfRun
 from index.library.known_content import match_content
+from index.library.pruning import plan_prune
+from index.library.roots import named_folders
 from index.library.sidecars import SidecarsOfRun
 
 if TYPE_CHECKING:
@@ -62,21 +65,28 @@ def add_videos(
     *,
     wait_seconds: float = 0,
     index_kind: "IndexKind" = "auto",
+    collections: Sequence[str] = (),
+    prune: bool = False,
     listener: AddListener | None = None,
     bounds: Bounds | None = None,
 ) -> AddReport:
     """Index files, folders (with all below them) and patterns; one bad file never stops the run.
 
     Files that failed before are tried again, changed or not: a newer decoder may read them. Videos
-    whose files are gone stay in the library, for a disk may just be away.
+    whose files are gone stay, unless `prune` is asked for: a disk may just be away. Each folder
+    that is named becomes a root, unless it lies in one.
 
     Args:
         encoder: the library's model, or what loads it, which is not called where nothing is new.
         wait_seconds: how long to wait for another run on the same library.
         index_kind: of the parts that this run writes; `auto` takes what suits their size.
+        collections: names of those that all videos of the run, unchanged ones too, are put into;
+            made where they are not there yet.
+        prune: forget videos below the paths whose files are gone, once what moved was found.
 
     Raises:
         InputError: a path does not exist.
+        RootGoneError: nothing may be pruned, for a root is gone or empty; nothing was added.
         LibraryError: another process adds, another model made the library, or the disk is full;
             what was finished before is kept.
         AddInterrupted: Ctrl-C.
@@ -87,11 +97,20 @@ def add_videos(
     try:
         found = find_videos(paths, leave_out=library.folder)
         with library.lease(wait_seconds=wait_seconds) as writer:
+            if prune:
+                plan_prune(library.catalog, named=paths)  # refused before anything is done
+            library.roots.make(named_folders(paths))
+            collecting = CollectionsOfRun(library.collections, collections)
+            tally.on_settled = collecting.settle
+            tally.collections = collecting.made if collections else None
             probes = RememberedProbes(decoder, gap_seconds=library.settings.window_seconds)
             adding = _Adding(library, writer, probes, tally, index_kind=index_kind)
             left = adding.settle_known(found)
             if left:
                 adding.embed(left, _loaded(encoder, library), bounds)
+            collecting.finish()
+            if prune:
+                tally.pruned = plan_prune(library.catalog, named=paths).report(dry_run=False)
             writer.publish(index_kind=index_kind)  # does nothing where the parts hold all
             writer.compact(index_kind=index_kind)
     except KeyboardInterrupt:
@@ -188,7 +207,7 @@ class _Adding:
                 changed[path] = file
             else:
                 self._tally.ended(
-                    "updated" if self._sidecars.update(video_id, path) else "unchanged"
+                    "updated" if self._sidecars.update(video_id, path) else "unchanged", path
                 )
         self._tally.found(found)  # what came after the last video
         return changed
@@ -244,7 +263,8 @@ class _Adding:
             if video_id not in placed:  # somebody else removed it since it was asked for
                 left.append(video)
             else:
-                self._tally.ended("unchanged" if video_id in known.in_place else "updated")
+                how: FileEnd = "unchanged" if video_id in known.in_place else "updated"
+                self._tally.ended(how, video.path)
         for source, video in known.copies:
             stored = self._writer.find_at(video.path)
             try:
@@ -254,7 +274,7 @@ class _Adding:
             except UnknownVideoError:
                 left.append(video)
             else:
-                self._written(stored, num_segments)
+                self._written(stored, video.path, num_segments)
         return left
 
     def _put(self, video: EmbeddedVideo) -> None:
@@ -266,12 +286,13 @@ class _Adding:
             embeddings_SD=video.embeddings_SD,
             said=self._sidecars.said(video),
         )
-        self._written(stored, len(video.segments))
+        self._written(stored, video.path, len(video.segments))
 
-    def _written(self, stored: "KnownFile | None", num_segments: int) -> None:
+    def _written(self, stored: "KnownFile | None", path: Path, num_segments: int) -> None:
         self._tally.num_segments += num_segments
         self._num_unpublished += num_segments
         if self._num_unpublished >= PUBLISH_EVERY_SEGMENTS:  # readers keep the rest in memory
             self._writer.publish(index_kind=self._index_kind)
             self._num_unpublished = 0
-        self._tally.ended("updated" if stored is not None and stored.is_indexed else "added")
+        how: FileEnd = "updated" if stored is not None and stored.is_indexed else "added"
+        self._tally.ended(how, path)

@@ -1,6 +1,7 @@
 """What became of the files of an add: counted while it goes on, reported at its end."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 from index.ingest.events import AddListener, FileEnd
 from index.ingest.files import FoundFiles
 from index.ingest.outcomes import UNREADABLE_CODE
+from index.library.pruning import PruneReport
 
 
 class AddFailure(NamedTuple):
@@ -50,6 +52,12 @@ class AddReport:
     warnings: list[AddFailure]
     """Sidecars that were passed over; their videos are indexed all the same."""
 
+    collections: list[str] | None = None
+    """Those that were made; None where the run puts its videos into none."""
+
+    pruned: PruneReport | None = None
+    """Videos whose files are gone; None where nobody asked for that."""
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the fields by name, each failure and warning with `path`, `reason` and
         `code`."""
@@ -63,6 +71,8 @@ class AddReport:
             "seconds": round(self.seconds, 3),
             "failures": [_as_json(failure) for failure in self.failures],
             "warnings": [_as_json(warning) for warning in self.warnings],
+            **({} if self.collections is None else {"collections_made": self.collections}),
+            **({} if self.pruned is None else {"pruned": self.pruned.as_json()}),
         }
 
 
@@ -95,6 +105,11 @@ class Tally:
 
     failures: list[AddFailure] = field(default_factory=list)
     warnings: list[AddFailure] = field(default_factory=list)
+    on_settled: Callable[[Path], None] = lambda path: None
+    """Told of each file that is a video of the library now."""
+
+    collections: list[str] | None = None
+    pruned: PruneReport | None = None
 
     def found(self, found: FoundFiles) -> None:
         """Take in how far the walk is; told as often as anybody likes."""
@@ -107,7 +122,10 @@ class Tally:
             self.failed(*unreadable, UNREADABLE_CODE)
         self.num_passed_over = found.num_ignored
 
-    def ended(self, how: FileEnd) -> None:
+    def ended(self, how: FileEnd, path: Path | None = None) -> None:
+        """Count a file; `path` where a video stands there now."""
+        if path is not None:
+            self.on_settled(path)
         self.ends[how] = self.ends.get(how, 0) + 1
         self.listener.file_ended(how)
 
@@ -126,6 +144,8 @@ class Tally:
             seconds=time.monotonic() - self.started,
             failures=_sorted(self.failures),
             warnings=_sorted(self.warnings),
+            collections=self.collections,
+            pruned=self.pruned,
         )
 
 

@@ -21,6 +21,11 @@ class StoredVideos:
         self.settings = settings
         self._catalog = catalog
 
+    @property
+    def catalog(self) -> Catalog:
+        """What it is read from, and changed by."""
+        return self._catalog
+
     def count(self) -> reads.Counts:
         """How much it holds."""
         with self._catalog.read_transaction() as connection:

@@ -62,6 +62,29 @@ def search(folder: str | Path) -> cpd.Hits:
         return library.search("a dog", limit=3)
 
 
+def organize(library: cpd.Library) -> None:
+    library.collections.create("walks")
+    assert_type(library.collections.add("walks", ["a.mp4", Path("videos")]), int)
+    for collection in library.collections.list():
+        assert_type(collection, cpd.CollectionRow)
+        print(collection.name, collection.videos, collection.hours)
+    held: cpd.Collections = library.collections
+    held.drop("walks", dry_run=True)
+    for labelled in library.label_videos(["walking", "running"], where="collection:walks"):
+        assert_type(labelled, cpd.LabelledVideo)
+    removal = library.remove(cpd.parse_filter("duration>2h"), dry_run=True)
+    assert_type(removal, cpd.RemovalReport)
+    assert_type(removal.removed, list[cpd.RemovedVideo])
+    pruned = library.prune(["videos"], even_if_gone=True, wait_seconds=1.0)
+    assert_type(pruned, cpd.PruneReport)
+    roots: cpd.Roots = library.roots
+    change = roots.set("videos", "~/Films")
+    assert_type(change, cpd.RootChange)
+    for root in roots.list():
+        assert_type(root, cpd.RootRow)
+    library.add("~/Films", collections=["walks"], prune=True)
+
+
 def search_by_vector(library: cpd.Library) -> list[cpd.Hit]:
     encoder = cpd.load_encoder("cpd-base")
     assert_type(encoder, cpd.Encoder)

@@ -1,5 +1,6 @@
 """Adding made-up files to a library of colours: what test_add and test_add_runs share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cpd_model.testing import ColorEncoder
@@ -16,9 +17,15 @@ SEGMENTS = 2
 """Of six seconds, in windows of four every two."""
 
 
-def add(library: Library, *paths: Path, decoder: FakeDecoder | None = None) -> AddReport:
+def add(
+    library: Library,
+    *paths: Path,
+    decoder: FakeDecoder | None = None,
+    collections: Sequence[str] = (),
+    prune: bool = False,
+) -> AddReport:
     with decoder or FakeDecoder(DURATIONS) as running:
-        return add_videos(paths, library, ENCODER, running)
+        return add_videos(paths, library, ENCODER, running, collections=collections, prune=prune)
 
 
 def counts(report: AddReport) -> tuple[int, int, int, int, int]:
