@@ -17,7 +17,7 @@ Axes: S segments of one video, D dimensions.
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -34,16 +34,10 @@ from index.catalog.records import (
 )
 from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
-from index.library.collections import Collections
+from index.library.contents import LibraryContents
 from index.library.lock import lease
-from index.library.metadata import Metadata
 from index.library.models import Models, lack_of
-from index.library.pruning import PruneReport, prune_videos
-from index.library.removal import RemovalReport, plan_removal
-from index.library.roots import Roots
 from index.library.searching import LibrarySearch
-from index.library.selection import Videos
-from index.library.stored_videos import StoredVideos
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
 from index.search.moments import Hits
@@ -53,7 +47,7 @@ from index.vectors.current_view import CurrentView
 _MIGRATION_WAIT_SECONDS = 30
 
 
-class Library(StoredVideos):
+class Library(LibraryContents):
     """A library that is open for searching; a context manager, safe to share between threads."""
 
     def __init__(
@@ -227,54 +221,6 @@ class Library(StoredVideos):
     def models(self) -> Models:
         """Its models: which there are, which one answers, and letting another one."""
         return Models(self.folder, self._catalog)
-
-    @property
-    def collections(self) -> Collections:
-        """Named sets of its videos."""
-        return Collections(self._catalog)
-
-    @property
-    def roots(self) -> Roots:
-        """The folders that its videos stand in."""
-        return Roots(self._catalog)
-
-    def remove(self, videos: Videos, *, dry_run: bool = False) -> RemovalReport:
-        """Forget videos, and files that failed; the files themselves are not touched.
-
-        Args:
-            videos: their ids or paths, or a filter; a folder means all below it, a pattern all that
-                fit, and none need be there any more.
-            dry_run: only tell what would be removed.
-
-        Raises:
-            InputError: nothing is named, or the library has nothing at a path.
-            FilterError: the filter names what the library does not have.
-            LibraryError: the library is read-only here.
-        """
-        removal = plan_removal(self._catalog, videos)
-        return removal.report() if dry_run else removal.carry_out()
-
-    def prune(
-        self,
-        roots: Sequence[str] = (),
-        *,
-        dry_run: bool = False,
-        even_if_gone: bool = False,
-        wait_seconds: float = 0,
-    ) -> PruneReport:
-        """Forget videos whose files are gone, see index.library.pruning.prune_videos."""
-        return prune_videos(
-            self._catalog,
-            roots,
-            dry_run=dry_run,
-            even_if_gone=even_if_gone,
-            wait_seconds=wait_seconds,
-        )
-
-    @property
-    def metadata(self) -> Metadata:
-        """What is said of its videos."""
-        return Metadata(self._catalog)
 
     def parts(self) -> list[PartStatus]:
         """The published parts, from the catalog alone: no vectors are loaded."""
