@@ -1,19 +1,15 @@
-"""`cpd index add`; the rest of `cpd index` is index.cli.listing and upkeep.
+"""`cpd index add`; the rest of `cpd index` has files of its own.
 
 Everything heavy is imported inside the commands, so that `cpd --help` answers at once.
 """
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
-from index.cli import listing, removal, upkeep
+from index.cli import listing, removal, upkeep, watching
 from index.cli.collections import collections_app
 from index.cli.label import label
 from index.cli.loading import load_encoder_told
@@ -32,6 +28,7 @@ from index.cli.options import (
 from index.cli.printing import print_report
 from index.cli.roots import roots_app
 from index.cli.search import search
+from index.cli.stopping import sigterm_interrupts
 
 if TYPE_CHECKING:
     from index.library.add_report import AddReport
@@ -46,6 +43,7 @@ def register(app: typer.Typer) -> None:
     listing.register(index_app)
     removal.register(index_app)
     upkeep.register(index_app)
+    watching.register(index_app)
     index_app.add_typer(collections_app)
     index_app.add_typer(metadata_app)
     index_app.add_typer(roots_app)
@@ -95,7 +93,7 @@ def add(
     from index.library.add_report import AddInterrupted
 
     try:
-        with _sigterm_interrupts():
+        with sigterm_interrupts():
             report = _add(
                 paths,
                 library,
@@ -175,17 +173,3 @@ def _add(
             prune=prune,
             listener=progress,
         )
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: what is finished is kept, decoders are stopped."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -45,7 +45,10 @@ def lines(first_word: str) -> list[str]:
     return list(dict.fromkeys(line for line in found if line.split()[0] == first_word))
 
 
-CPD_LINES = [line for line in lines("cpd") if not line.startswith("cpd serve")]
+LASTING = ("cpd serve", "cpd index watch")
+"""They go on until somebody ends them, and have tests of their own."""
+
+CPD_LINES = [line for line in lines("cpd") if not line.startswith(LASTING)]
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,26 @@ def test_the_service_answers_the_curl_line_and_ends_quietly(home: Path) -> None:
     assert {Path(hit["path"]).name for hit in json.loads(answer.stdout)["hits"]} == set(CLIPS)
     assert "Traceback" not in log
     assert service.returncode in (0, 130)
+
+
+@pytest.mark.slow
+def test_a_watch_tells_what_it_did_and_ends_well_on_sigterm(home: Path) -> None:
+    watches = [line for line in lines("cpd") if line.startswith("cpd index watch")]
+    words = shlex.split(next(line for line in watches if "--json" in line))
+    videos = str(home / "Videos")
+    with subprocess.Popen(
+        [sys.executable, "-m", "cpd", *(word.replace("~/Videos", videos) for word in words[1:])],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        ended = json.loads(process.stdout.readline())
+        assert process.wait(60) == 0
+
+    assert (ready["event"], ready["failed"]) == ("ready", 0)
+    assert (ended["event"], ended["failed"]) == ("ended", 0)
 
 
 def free_port() -> int:
