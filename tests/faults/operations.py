@@ -4,18 +4,21 @@ Vectors are drawn by seed, so what a library holds is a dictionary from path to 
 that was never meant to be is told from those that were.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cpd_model.encoder import Vectors
+from index.catalog import removal
 from index.catalog.embeddings import to_unit
+from index.filters import parse_filter
 from index.library.library import Library
 from index.library.writer import LibraryWriter
 from tests.index.first_library import make_first_library
-from tests.index.libraries import SETTINGS, flip_a_bit, put, unit_rows
+from tests.index.libraries import SETTINGS, file_version, flip_a_bit, put, unit_rows
 
 State = dict[str, int]
 """What a library holds: the seed of each path's vectors."""
@@ -26,6 +29,12 @@ Window = tuple[str, float, float]
 NUM_SEGMENTS = 3
 FULL: State = {"/0.mp4": 0, "/1.mp4": 1, "/3.mp4": 3, "/4.mp4": 4}
 """Of `make_full`; /2.mp4 was removed from the first part, /4.mp4 is in none."""
+
+ORDER = (0, 3, 1, 4)
+"""In which the seeds of FULL were put, which is the order of their videos' numbers."""
+
+ROOTED: State = {f"/old{path}": seed for path, seed in FULL.items()}
+"""Of `make_rooted`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +118,17 @@ def make_full(folder: Path) -> None:
         writer.remove_video(gone)
 
 
+def make_rooted(folder: Path) -> None:
+    """The videos of `make_full` in a root /old, one of them in a collection; no file is there."""
+    make_full(folder)
+    with Library.open(folder) as library, library.writer() as writer:
+        for row in library.videos(limit=99):
+            writer.move_video(row.video_id, file_version(f"/old{row.path}"))
+        library.roots.set("films", "/old", even_if_missing=True)
+        library.collections.create("c")
+        library.collections.add("c", "/old/0.mp4")
+
+
 def make_damaged(folder: Path) -> None:
     """The same, of which one part is damaged and another is gone."""
     make_full(folder)
@@ -144,6 +164,33 @@ def _remove(folder: Path) -> None:
             writer.remove_video(known.video_id)
 
 
+def _remove_many(folder: Path) -> None:
+    """By a filter, a video a transaction."""
+    with one_a_transaction(), Library.open(folder) as library:
+        library.remove(parse_filter("not name:4.mp4"))
+
+
+def _prune(folder: Path) -> None:
+    with one_a_transaction(), Library.open(folder) as library:
+        library.prune(even_if_gone=True)
+
+
+@contextlib.contextmanager
+def one_a_transaction() -> Iterator[None]:
+    """Let each removed video be a transaction of its own."""
+    before = removal.MOST_VIDEOS
+    removal.MOST_VIDEOS = 1
+    try:
+        yield
+    finally:
+        removal.MOST_VIDEOS = before
+
+
+def _set_root(folder: Path) -> None:
+    with Library.open(folder) as library:
+        library.roots.set("films", "/new/place", even_if_missing=True)
+
+
 def _publish(folder: Path) -> None:
     with Library.open(folder) as library, library.writer() as writer:
         writer.publish()
@@ -167,6 +214,11 @@ def _create(folder: Path) -> None:
     Library.create(folder, SETTINGS).close()
 
 
+def _without(state: State, num_gone: int) -> State:
+    """What is left when so many are removed, in the order in which they were added."""
+    return dict(sorted(state.items(), key=lambda item: ORDER.index(item[1]))[num_gone:])
+
+
 OPERATIONS = {
     "create": Operation(prepare=Path.mkdir, run=_create, states=({},)),
     "add": Operation(
@@ -179,6 +231,21 @@ OPERATIONS = {
         prepare=make_full,
         run=_remove,
         states=(FULL, {path: seed for path, seed in FULL.items() if path != "/0.mp4"}),
+    ),
+    "remove many": Operation(
+        prepare=make_full,
+        run=_remove_many,
+        states=tuple(_without(FULL, num_gone) for num_gone in range(4)),
+    ),
+    "prune": Operation(
+        prepare=make_rooted,
+        run=_prune,
+        states=tuple(_without(ROOTED, num_gone) for num_gone in range(5)),
+    ),
+    "set root": Operation(
+        prepare=make_rooted,
+        run=_set_root,
+        states=(ROOTED, {f"/new/place{path}": seed for path, seed in FULL.items()}),
     ),
     "publish": Operation(prepare=make_full, run=_publish, states=(FULL,)),
     "compact": Operation(prepare=make_full, run=_compact, states=(FULL,)),

@@ -49,7 +49,10 @@ class Reader:
             self._begun.set()
 
 
-@pytest.mark.parametrize("operation", ["add", "update", "remove", "publish", "compact", "repair"])
+@pytest.mark.parametrize(
+    "operation",
+    ["add", "update", "remove", "remove many", "set root", "publish", "compact", "repair"],
+)
 def test_a_reader_in_another_process_sees_one_state_after_the_other(
     operation: str, children: Children, prepared: Prepare, tmp_path: Path
 ) -> None:
