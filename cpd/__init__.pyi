@@ -27,9 +27,12 @@ from .library import Metadata as Metadata
 from .library import PruneReport as PruneReport
 from .library import RemovalReport as RemovalReport
 from .library import RemovedVideo as RemovedVideo
+from .library import RestoreReport as RestoreReport
 from .library import RootChange as RootChange
 from .library import RootRow as RootRow
 from .library import Roots as Roots
+from .library import Snapshot as Snapshot
+from .library import Snapshots as Snapshots
 from .library import VideoMetadata as VideoMetadata
 from .library import VideoRow as VideoRow
 from .library import VideoText as VideoText

@@ -15,6 +15,8 @@ from index.library.metadata import Metadata, VideoMetadata
 from index.library.pruning import PruneReport
 from index.library.removal import RemovalReport, RemovedVideo
 from index.library.roots import RootChange, Roots
+from index.library.snapshot_files import Snapshot
+from index.library.snapshots import RestoreReport, Snapshots
 
 __all__ = [
     "CollectionRow",
@@ -26,9 +28,12 @@ __all__ = [
     "PruneReport",
     "RemovalReport",
     "RemovedVideo",
+    "RestoreReport",
     "RootChange",
     "RootRow",
     "Roots",
+    "Snapshot",
+    "Snapshots",
     "VideoMetadata",
     "VideoRow",
     "VideoText",
@@ -100,6 +105,11 @@ class LibraryContents(ABC):
     def metadata(self) -> Metadata:
         """What is said of its videos: `get`, `set`, `set_each`, `unset`, `texts`."""
         return self._opened().metadata
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What it held at earlier moments: `create`, `list`, `get`, `restore`, `drop`."""
+        return self._opened().snapshots
 
     def status(self) -> LibraryStatus:
         """How much it holds, which model made it and how it is searched."""

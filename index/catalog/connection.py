@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Row,
     event,
+    func,
     insert,
     inspect,
     select,
@@ -230,6 +231,18 @@ class Catalog:
         with self._immediate_transaction() as connection:
             command.upgrade(_alembic_config(connection), "head")
 
+    @contextlib.contextmanager
+    def outside_transactions(self, *, to_write: bool) -> Iterator[CatalogConnection]:
+        """The driver's own connection, for what SQLite does in no transaction that one begins.
+
+        Raises:
+            LibraryError: the disk is full, or it is to be written and is read-only here.
+        """
+        with self._connected() as connection:
+            if to_write:
+                self.require_writable(_raw(connection).file)
+            yield _raw(connection)
+
     def _require_settings(self, connection: Connection) -> None:
         """Refuse another library's vectors, and a schema that this program does not know."""
         kept = self._settings
@@ -321,13 +334,16 @@ def may_follow(connection: Connection, stand: Stand) -> bool:
     """Whether the catalog can have grown from where it stood.
 
     Unlike `has_passed` true also where it has come so far that it no longer lists the generation.
+    It forgets the oldest; one that is missing between others was left out by a restore.
     """
     now = stand_of(connection)
-    return (
-        now.library_id == stand.library_id
-        and now.generation >= stand.generation
-        and _epoch_at(connection, stand.generation) in (None, stand.epoch)
-    )
+    if now.library_id != stand.library_id or now.generation < stand.generation:
+        return False
+    epoch = _epoch_at(connection, stand.generation)
+    if epoch is not None:
+        return epoch == stand.epoch
+    oldest = connection.execute(select(func.min(EpochRecord.generation))).scalar()
+    return oldest is None or stand.generation < oldest
 
 
 def _epoch_at(connection: Connection, generation: int) -> str | None:

@@ -28,6 +28,7 @@ from index.cli.options import (
 from index.cli.printing import print_report
 from index.cli.roots import roots_app
 from index.cli.search import search
+from index.cli.snapshots import snapshot_app
 from index.cli.stopping import sigterm_interrupts
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
     index_app.add_typer(collections_app)
     index_app.add_typer(metadata_app)
     index_app.add_typer(roots_app)
+    index_app.add_typer(snapshot_app)
     app.add_typer(index_app)
     app.command("search")(search)
     app.command("label")(label)

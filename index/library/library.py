@@ -2,6 +2,7 @@
 
     DIR/catalog.sqlite3     the truth (index.catalog.connection)
     DIR/parts/              vectors as files, derived from it (index.vectors)
+    DIR/snapshots/          what it held at earlier moments (index.library.snapshots)
     DIR/writer.lock         held by the one long run (index.library.lock)
 
     with Library.open(folder) as library:
@@ -36,15 +37,17 @@ from index.catalog.writes import insert_library
 from index.errors import IndexMismatchError, LibraryError, LibraryNotFoundError
 from index.library.contents import LibraryContents
 from index.library.lock import lease
+from index.library.migrating import bring_up_to_date
 from index.library.models import Models, lack_of
 from index.library.searching import LibrarySearch
+from index.library.snapshots import Snapshots
 from index.library.verify import verify_library
 from index.library.writer import LibraryWriter
 from index.search.moments import Hits
 from index.search.request import SearchOptions, SearchRequest
 from index.vectors.current_view import CurrentView
 
-_MIGRATION_WAIT_SECONDS = 30
+_CREATION_WAIT_SECONDS = 30
 
 
 class Library(LibraryContents):
@@ -76,8 +79,7 @@ class Library(LibraryContents):
             raise LibraryError(f"cannot make a library in {folder}: {error.strerror}") from error
         with contextlib.closing(Catalog(folder / CATALOG_NAME)) as catalog:
             if not _is_complete(catalog):
-                with lease(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
-                    _complete(catalog, settings)
+                _complete(folder, catalog, settings)
         library = cls.open(folder, device=device)
         try:
             _require_same(library, settings)
@@ -111,9 +113,7 @@ class Library(LibraryContents):
             if catalog.schema_revision() is None:
                 raise _not_found(folder)
             if not catalog.is_current():
-                _require_writable_once(catalog)
-                with lease(folder, wait_seconds=_MIGRATION_WAIT_SECONDS):
-                    catalog.migrate()
+                bring_up_to_date(folder, catalog)
             with catalog.read_transaction() as connection:
                 facts = catalog.read_library(connection, model_number=model_number)
             if facts is None:
@@ -222,6 +222,11 @@ class Library(LibraryContents):
         """Its models: which there are, which one answers, and letting another one."""
         return Models(self.folder, self._catalog)
 
+    @property
+    def snapshots(self) -> Snapshots:
+        """What is kept of earlier moments."""
+        return Snapshots(self.folder, self._catalog)
+
     def parts(self) -> list[PartStatus]:
         """The published parts, from the catalog alone: no vectors are loaded."""
         with self._catalog.read_transaction() as connection:
@@ -279,28 +284,19 @@ def _real_folder(folder: Path | str) -> Path:
 
 
 def _bytes_on_disk(folder: Path) -> int:
-    total = 0
+    sizes = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):  # a writer renames and removes meanwhile
-                total += (Path(parent) / name).stat().st_size
-    return total
+                found = (Path(parent) / name).stat()
+                sizes[found.st_dev, found.st_ino] = found.st_size  # a snapshot links to parts
+    return sum(sizes.values())
 
 
 def _not_found(folder: Path) -> LibraryNotFoundError:
     return LibraryNotFoundError(
         f"there is no library in {folder}: `cpd index add PATH --library {folder}` creates one"
     )
-
-
-def _require_writable_once(catalog: Catalog) -> None:
-    try:
-        catalog.require_writable()
-    except LibraryError as error:
-        raise LibraryError(
-            f"the library in {catalog.path.parent} was made by an older cpd and is read-only here: "
-            f"open it once where it can be written, with `cpd index status`, to bring it up to date"
-        ) from error
 
 
 def _is_complete(catalog: Catalog) -> bool:
@@ -311,12 +307,15 @@ def _is_complete(catalog: Catalog) -> bool:
         return catalog.read_library(connection) is not None
 
 
-def _complete(catalog: Catalog, settings: LibrarySettings) -> None:
-    """Bring the file to where `_is_complete`; the caller holds the lease."""
-    catalog.migrate()
-    with catalog.maintenance_transaction() as connection:
-        if catalog.read_library(connection) is None:
-            insert_library(connection, settings)
+def _complete(folder: Path, catalog: Catalog, settings: LibrarySettings) -> None:
+    """Bring the file to where `_is_complete`."""
+    if catalog.schema_revision() is not None and not catalog.is_current():
+        bring_up_to_date(folder, catalog)
+    with lease(folder, wait_seconds=_CREATION_WAIT_SECONDS):
+        catalog.migrate()
+        with catalog.maintenance_transaction() as connection:
+            if catalog.read_library(connection) is None:
+                insert_library(connection, settings)
 
 
 def _require_same(library: Library, asked: LibrarySettings) -> None:

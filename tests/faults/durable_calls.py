@@ -56,6 +56,7 @@ class DurableCalls:
         self._wrap(io, "open", self._opened)
         self._wrap(builtins, "open", self._opened)
         self._wrap(DefaultDialect, "do_commit", self._committed)
+        self._wrap_exchange()
         event.listen(Engine, "before_cursor_execute", self._before_statement)
 
     def _wrap(self, place: Any, name: str, name_of: Callable[..., str | None]) -> None:
@@ -71,6 +72,24 @@ class DurableCalls:
             return done
 
         setattr(place, name, wrapped)
+
+    def _wrap_exchange(self) -> None:
+        """SQLite writes a whole catalog in C: one may look on between two steps of it."""
+        calls, connect = self, sqlite3.connect
+
+        class WatchedConnection(sqlite3.Connection):
+            def backup(self, *args: Any, progress: Any = None, **kwargs: Any) -> None:
+                def watched(*told: int) -> None:
+                    progress(*told)
+                    calls._leave(calls._reach("pages written"))
+
+                super().backup(*args, progress=watched, **kwargs)
+                calls._leave(calls._reach("pages exchanged"))
+
+        def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            return connect(*args, **{"factory": WatchedConnection} | kwargs)
+
+        sqlite3.connect = connected
 
     def _before_statement(
         self, connection: Any, cursor: sqlite3.Cursor, statement: str, *_: object

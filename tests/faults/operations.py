@@ -29,6 +29,10 @@ Window = tuple[str, float, float]
 NUM_SEGMENTS = 3
 FULL: State = {"/0.mp4": 0, "/1.mp4": 1, "/3.mp4": 3, "/4.mp4": 4}
 """Of `make_full`; /2.mp4 was removed from the first part, /4.mp4 is in none."""
+THEN: State = {"/0.mp4": 0, "/7.mp4": 7}
+"""Of the snapshot of `make_kept`."""
+LATER: State = {"/0.mp4": 1, "/7.mp4": 7, "/8.mp4": 8}
+"""Of `make_kept` itself."""
 
 ORDER = (0, 3, 1, 4)
 """In which the seeds of FULL were put, which is the order of their videos' numbers."""
@@ -210,6 +214,35 @@ def _migrate(folder: Path) -> None:
     Library.open(folder).close()
 
 
+def make_kept(folder: Path) -> None:
+    """A library of which a snapshot `then` was kept, when it held less."""
+    with Library.create(folder, SETTINGS) as library, library.writer() as writer:
+        put_seed(writer, "/0.mp4", 0)
+        put_seed(writer, "/7.mp4", 7)
+        writer.publish()
+        library.snapshots.create("then")
+        put_seed(writer, "/0.mp4", 1)
+        put_seed(writer, "/8.mp4", 8)
+        writer.publish()
+        writer.compact(whole=True)
+
+
+def _keep(folder: Path) -> None:
+    with Library.open(folder) as library:
+        library.snapshots.create(None)
+
+
+def _restore(folder: Path) -> None:
+    with Library.open(folder) as library:
+        library.snapshots.restore("then")
+
+
+def _drop(folder: Path) -> None:
+    with Library.open(folder) as library:
+        for snapshot in library.snapshots.list():
+            library.snapshots.drop(snapshot.name)
+
+
 def _create(folder: Path) -> None:
     Library.create(folder, SETTINGS).close()
 
@@ -250,5 +283,8 @@ OPERATIONS = {
     "publish": Operation(prepare=make_full, run=_publish, states=(FULL,)),
     "compact": Operation(prepare=make_full, run=_compact, states=(FULL,)),
     "repair": Operation(prepare=make_damaged, run=_repair, states=(FULL,)),
+    "snapshot": Operation(prepare=make_full, run=_keep, states=(FULL,)),
+    "restore": Operation(prepare=make_kept, run=_restore, states=(LATER, THEN)),
+    "drop": Operation(prepare=make_kept, run=_drop, states=(LATER,)),
     "migrate": Operation(prepare=make_first, run=_migrate, states=({"/a.mp4": 5},)),
 }

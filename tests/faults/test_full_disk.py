@@ -18,7 +18,10 @@ Prepare = Callable[[str, Path], Path]
 FEW_BYTES = (0, 300, 4096, 40_000, 90_000)
 """Sizes that no file may grow beyond: below a part's, SQLite's log's, the catalog's."""
 
-STEPS = ("create", "add", "update", "remove", "publish", "compact", "repair", "migrate")
+STEPS = (
+    *("create", "add", "update", "remove", "publish", "compact", "repair", "migrate"),
+    *("snapshot", "restore"),
+)
 
 
 def check_limited(children: Children, folder: Path, operation: str, most_bytes: int) -> str:
@@ -35,7 +38,7 @@ def check_limited(children: Children, folder: Path, operation: str, most_bytes: 
 
 
 @pytest.mark.parametrize("most_bytes", FEW_BYTES)
-@pytest.mark.parametrize("operation", ["add", "publish"])
+@pytest.mark.parametrize("operation", ["add", "publish", "snapshot", "restore", "migrate"])
 def test_a_file_that_cannot_grow_is_one_sentence(
     operation: str, most_bytes: int, children: Children, prepared: Prepare, tmp_path: Path
 ) -> None:
@@ -71,7 +74,7 @@ def small_disk(folder: Path, *, num_bytes: int) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("spare_bytes", [0, 100_000])
-@pytest.mark.parametrize("operation", ["add", "compact"])
+@pytest.mark.parametrize("operation", ["add", "compact", "snapshot", "restore", "migrate"])
 def test_a_full_disk_is_one_sentence(
     operation: str, spare_bytes: int, prepared: Prepare, tmp_path: Path
 ) -> None:

@@ -1,11 +1,24 @@
 """What must hold of a library after a fault, whatever the fault was."""
 
+import shutil
 from pathlib import Path
 
 from index.errors import LibraryNotFoundError
 from index.library.library import Library
 from index.library.verify import verify_library
 from tests.faults.operations import OPERATIONS, State, agree, answer, found, held, run
+
+SNAPSHOTS = {
+    "snapshot": {"automatic"},
+    "restore": {"then", "before-restore"},
+    "migrate": {"before-0003"},
+}
+"""What is kept after a step, by operation."""
+
+
+def kind_of(name: str) -> str:
+    """A snapshot's name without the time."""
+    return "automatic" if name[0] == "2" else name[: len("before-restore")]
 
 
 def check_whole(folder: Path, operation: str) -> None:
@@ -20,6 +33,7 @@ def check_whole(folder: Path, operation: str) -> None:
         assert state in OPERATIONS[operation].states
         check_answers(library, state)
         differences = verify_library(library.folder, library._catalog)
+        check_snapshots(library, operation)
         # Only what was damaged before may still be, and of that only parts.
         assert [d for d in differences if d.part is None or operation != "repair"] == []
 
@@ -39,7 +53,26 @@ def check_finishes(folder: Path, operation: str) -> None:
     assert status.warnings == []
     parts = folder / "parts"
     assert len(list(parts.iterdir()) if parts.exists() else []) == status.parts
-    assert not (folder / "snapshots").exists()
+    root = folder / "snapshots"
+    with Library.open(folder) as library:
+        library.snapshots.create("next")  # which clears away what killed runs left
+        library.snapshots.drop("next")
+    kept = {entry.name for entry in root.iterdir()} if root.exists() else set()
+    if operation in SNAPSHOTS:
+        assert {kind_of(name) for name in kept} == SNAPSHOTS[operation]
+    else:
+        assert kept == set()
+
+
+def check_snapshots(library: Library, operation: str) -> None:
+    """Each snapshot that is listed can be had back, with one of the states that were meant."""
+    for snapshot in library.snapshots.list():
+        copy = library.folder.with_name(f"{library.folder.name}-of-{snapshot.name}")
+        own = library.folder / "snapshots" / snapshot.name
+        shutil.copytree(own, copy)
+        with Library.open(copy) as kept:
+            assert held(kept) in OPERATIONS[operation].states
+            assert kept.verify() == []
 
 
 def check_answers(library: Library, state: State) -> None:

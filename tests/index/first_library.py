@@ -1,4 +1,4 @@
-"""A library as the first schema kept it, with a snapshot, which parts took the place of."""
+"""Libraries as older schemas kept them: with a snapshot, and with parts in its place."""
 
 import zlib
 from pathlib import Path
@@ -37,3 +37,25 @@ def make_first_library(folder: Path, embeddings_SD: Vectors) -> None:
         )
     catalog.close()
     (folder / "snapshots" / "1").mkdir(parents=True)
+
+
+def make_second_library(folder: Path, embeddings_SD: Vectors) -> None:
+    """The same as revision 0002 kept it, with a failure, a tombstone and a part that is listed."""
+    make_first_library(folder, embeddings_SD)
+    catalog = Catalog(folder / CATALOG_NAME)
+    with catalog.maintenance_transaction() as connection:
+        command.upgrade(_alembic_config(connection), "0002")
+        for statement in (
+            "INSERT INTO videos (number, video_id, path, path_folded, size_bytes, mtime_ns, state,"
+            " reason, num_segments, added_at, updated_at, generation)"
+            " VALUES (2, 'bb', X'2F622E6D7034', '/b.mp4', 1, 2, 'failed', 'broken', 0, 0, 0, 1)",
+            "INSERT INTO tombstones VALUES (90, 1)",
+            "UPDATE sqlite_sequence SET seq = 95 WHERE name = 'segments'",
+            f"INSERT INTO parts VALUES (1, '{'ab' * 16}', 1, 'exact', '{{}}', 1, 90,"
+            f" {len(embeddings_SD)}, NULL, '{'0' * 64}', 0)",
+        ):
+            connection.execute(text(statement))
+    catalog.close()
+    part = folder / "parts" / ("ab" * 16)
+    part.mkdir(parents=True)
+    (part / "part.json").write_bytes(b"{}")
