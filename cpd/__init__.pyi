@@ -10,6 +10,7 @@ from .errors import LibraryBusyError as LibraryBusyError
 from .errors import LibraryError as LibraryError
 from .errors import LibraryNotFoundError as LibraryNotFoundError
 from .errors import ModelError as ModelError
+from .errors import RootGoneError as RootGoneError
 from .errors import VideoError as VideoError
 from .library import AddFailure as AddFailure
 from .library import AddListener as AddListener

@@ -7,6 +7,7 @@ from index.errors import (
     LibraryBusyError,
     LibraryError,
     LibraryNotFoundError,
+    RootGoneError,
     VideoError,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "LibraryError",
     "LibraryNotFoundError",
     "ModelError",
+    "RootGoneError",
     "VideoError",
 ]

@@ -44,6 +44,11 @@ class PruneReport:
     unreachable: list[Unreachable]
     """Files that cannot be looked at; their videos stay."""
 
+    def __repr__(self) -> str:
+        told = repr(self.removal).removeprefix("RemovalReport(").removesuffix(")")
+        unreachable = f", {len(self.unreachable)} unreachable" if self.unreachable else ""
+        return f"PruneReport({self.files} files, {told}{unreachable})"
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the fields of the removal, `files`, and each unreachable one."""
         listed = [{"path": str(path), "reason": reason} for path, reason in self.unreachable]

@@ -40,6 +40,11 @@ class RemovalReport:
     dry_run: bool
     """Whether nothing was done and `removed` tells what would be."""
 
+    def __repr__(self) -> str:
+        would = "would be removed" if self.dry_run else "removed"
+        changed = f", {len(self.changed)} changed meanwhile" if self.changed else ""
+        return f"RemovalReport({len(self.removed)} {would}{changed})"
+
     def as_json(self) -> dict[str, Any]:
         """For `--json`: the fields by name, and how many were removed as `count`."""
         return {

@@ -130,6 +130,8 @@ def survive() -> None:
         print(family)
     except cpd.FilterError as error:
         assert_type(error.position, int | None)
+    except cpd.RootGoneError as error:
+        print(error)
     except (cpd.InputError, cpd.ModelError, cpd.VideoError) as error:
         print(error)
     except cpd.CPDError:
