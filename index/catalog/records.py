@@ -40,6 +40,13 @@ class LibrarySettings:
         """The ids that segments of this model have."""
         return IdRange.of_model(self.model_number)
 
+    def told(self) -> str:
+        """What its vectors mean, for a sentence."""
+        return (
+            f"{self.model} ({self.fingerprint[:12]}) with a window of {self.window_seconds:g} s "
+            f"every {self.hop_seconds:g} s"
+        )
+
     def __post_init__(self) -> None:
         if not self.fingerprint:
             raise ValueError("fingerprint must not be empty")

@@ -3,7 +3,8 @@
 Axes: S segments of one video, D dimensions.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cpd_model.encoder import Vectors
@@ -11,6 +12,15 @@ from index.catalog import reads, search_reads
 from index.catalog.connection import Catalog
 from index.catalog.filtering import matching_videos
 from index.catalog.records import FailedVideo, KnownFile, LibrarySettings, SegmentRow, VideoRow
+from index.catalog.whole_videos import (
+    Meaning,
+    WholeVideos,
+    models_of,
+    names_of_collections,
+    numbers_of_all,
+    read_whole,
+    roots_of,
+)
 from index.filters.filter import Filter
 
 
@@ -67,6 +77,38 @@ class StoredVideos:
         while page := self._videos_after(number, limit=at_once):
             yield from page.values()
             number = max(page)
+
+    @contextlib.contextmanager
+    def whole_videos(
+        self, *, where: Filter | None = None, models: Iterable[LibrarySettings] | None = None
+    ) -> Iterator[WholeVideos]:
+        """All that is known of the videos, as of one moment, for another library to take in.
+
+        Args:
+            where: videos alone; None is all of them, and the failures.
+            models: whose vectors come along; None is the one that answers here.
+
+        Raises:
+            FilterError: the filter names what the library does not have.
+        """
+        with self._catalog.read_transaction() as connection:
+            if where is None:
+                numbers = numbers_of_all(connection)
+            else:
+                numbers = matching_videos(connection, where).tolist()
+            asked = [self.settings] if models is None else models
+            yield WholeVideos(
+                num_videos=len(numbers),
+                roots=roots_of(connection),
+                collections=names_of_collections(connection),
+                videos=read_whole(connection, numbers, models=asked),
+                is_all=where is None,
+            )
+
+    def ready_models(self) -> dict[Meaning, LibrarySettings]:
+        """The models that have embedded all videos once, by what their vectors mean."""
+        with self._catalog.read_transaction() as connection:
+            return models_of(connection)
 
     def video(self, video_id: str) -> VideoRow:
         """One indexed video.

@@ -9,7 +9,7 @@ Axes: S segments of one video, D dimensions.
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,15 @@ from index.catalog.reads import (
     videos_by_hash,
 )
 from index.catalog.records import KnownFile, LibrarySettings, VideoRow
+from index.catalog.taking_in import (
+    Change,
+    Models,
+    change_by,
+    missing_names,
+    take_in,
+    take_in_names,
+)
+from index.catalog.whole_videos import WholeVideo, meaning_of
 from index.catalog.writes import (
     mark_stale,
     move_all,
@@ -189,6 +198,33 @@ class LibraryWriter:
                 embeddings_SD=embeddings_SD,
                 model_number=model.model_number,
             )
+
+    def take_in(self, video: WholeVideo, *, models: Models) -> Change:
+        """Take in what another library knows of a video; what that changed.
+
+        Nothing is written where nothing changes. `index.catalog.taking_in` has the rules.
+
+        Args:
+            models: of this library, those whose vectors are taken in; that of this writer is one.
+        """
+        answering = meaning_of(self._settings)
+        with self._reading() as connection:
+            change = change_by(connection, video, models=models, answering=answering)
+        if not change.writes:
+            return change
+        with self._transaction() as transaction:
+            return take_in(transaction, video, models=models, answering=answering)
+
+    def take_in_names(self, *, roots: Mapping[str, Path], collections: Iterable[str]) -> None:
+        """Make the roots and collections of another library that are missing here."""
+        with self._reading() as connection:
+            lacking = missing_names(connection, roots=roots, collections=collections)
+        if any(lacking):
+            with self._transaction() as transaction:
+                lacking = missing_names(
+                    transaction.connection, roots=roots, collections=collections
+                )
+                take_in_names(transaction.connection, roots=lacking[0], collections=lacking[1])
 
     def put_sidecars(self, video_id: str, content: "SidecarContent", *, stamp: str | None) -> None:
         """Take in what the sidecars of a video say, instead of what they said before.

@@ -5,6 +5,7 @@ that was never meant to be is told from those that were.
 """
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from cpd_model.encoder import Vectors
 from index.catalog import removal
 from index.catalog.embeddings import to_unit
+from index.exchange.merging import merge_libraries
 from index.filters import parse_filter
 from index.library.library import Library
 from index.library.writer import LibraryWriter
@@ -156,6 +158,16 @@ def _add(folder: Path) -> None:
         writer.compact()
 
 
+def _merge(folder: Path) -> None:
+    """Two videos come, and one that is there."""
+    with tempfile.TemporaryDirectory() as place:
+        with Library.create(Path(place) / "lib", SETTINGS) as library, library.writer() as writer:
+            put_seed(writer, "/5.mp4", 5)
+            put_seed(writer, "/6.mp4", 6)
+            put_seed(writer, "/0.mp4", 0)
+        merge_libraries(folder, [Path(place) / "lib"])
+
+
 def _update(folder: Path) -> None:
     with Library.open(folder) as library, library.writer() as writer:
         put_seed(writer, "/0.mp4", 7)
@@ -257,6 +269,11 @@ OPERATIONS = {
     "add": Operation(
         prepare=make_full,
         run=_add,
+        states=(FULL, FULL | {"/5.mp4": 5}, FULL | {"/5.mp4": 5, "/6.mp4": 6}),
+    ),
+    "merge": Operation(
+        prepare=make_full,
+        run=_merge,
         states=(FULL, FULL | {"/5.mp4": 5}, FULL | {"/5.mp4": 5, "/6.mp4": 6}),
     ),
     "update": Operation(prepare=make_full, run=_update, states=(FULL, FULL | {"/0.mp4": 7})),

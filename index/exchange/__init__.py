@@ -1,0 +1,1 @@
+"""Libraries among each other and among other tools: files of tables, shards, merging."""
