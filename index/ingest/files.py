@@ -18,6 +18,9 @@ ScanFolder: TypeAlias = Callable[[str], AbstractContextManager[Iterable["os.DirE
 IsVideo: TypeAlias = Callable[[Path], bool]
 """Decides for one file; may raise OSError."""
 
+Selects: TypeAlias = Callable[[Path], bool]
+"""Which files are meant, by their absolute and real path."""
+
 _Kind: TypeAlias = Literal["file", "folder", "link", "other"]
 
 _CHUNK_BYTES = 1 << 20
@@ -37,10 +40,13 @@ class FoundFiles:
     folder's files sorted by name, then the folders in it. The counts tell how it is up to now.
     """
 
-    def __init__(self, walk: "_Walk", named: Iterable[str], is_video: IsVideo) -> None:
+    def __init__(
+        self, walk: "_Walk", named: Iterable[str], is_video: IsVideo, only: Selects | None
+    ) -> None:
         self.num_videos = 0
         self._walk = walk
         self._is_video = is_video
+        self._only = only
         self._videos = self._find(named)
 
     @property
@@ -65,6 +71,8 @@ class FoundFiles:
                     continue
                 seen.add(file)
                 path = Path(file)
+                if self._only is not None and not self._only(path):
+                    continue
                 if self._walk.asks(self._is_video, path):
                     self.num_videos += 1
                     yield path
@@ -75,6 +83,7 @@ def find_videos(
     *,
     leave_out: Path | None = None,
     is_video: IsVideo | None = None,
+    only: Selects | None = None,
     scan_folder: ScanFolder = os.scandir,
 ) -> FoundFiles:
     """The videos among files, folders (with all below them) and glob patterns, as they are found.
@@ -86,6 +95,7 @@ def find_videos(
     Args:
         leave_out: a folder that is never entered: the library itself.
         is_video: decides for one file; `index.video.file.looks_like_video` when None.
+        only: which files are looked at, by their real path; others count as nothing.
 
     Raises:
         InputError: a path does not exist, a pattern matches nothing, or there is no path at all.
@@ -96,7 +106,7 @@ def find_videos(
         from index.video.file import looks_like_video
 
         is_video = looks_like_video
-    return FoundFiles(_Walk(leave_out, scan_folder), list(expand_patterns(paths)), is_video)
+    return FoundFiles(_Walk(leave_out, scan_folder), list(expand_patterns(paths)), is_video, only)
 
 
 def expand_patterns(paths: Sequence[str | Path]) -> Iterator[str]:

@@ -26,7 +26,7 @@ from index.errors import UnknownVideoError
 from index.file_version import FileVersion
 from index.ingest.embed import embed_videos
 from index.ingest.events import AddListener, FileEnd, SilentListener
-from index.ingest.files import FoundFiles, find_videos, why_unreadable
+from index.ingest.files import FoundFiles, Selects, find_videos, why_unreadable
 from index.ingest.outcomes import (
     UNREADABLE_CODE,
     EmbeddedVideo,
@@ -67,6 +67,7 @@ def add_videos(
     index_kind: "IndexKind" = "auto",
     collections: Sequence[str] = (),
     prune: bool = False,
+    only: Selects | None = None,
     listener: AddListener | None = None,
     bounds: Bounds | None = None,
 ) -> AddReport:
@@ -83,6 +84,7 @@ def add_videos(
         collections: names of those that all videos of the run, unchanged ones too, are put into;
             made where they are not there yet.
         prune: forget videos below the paths whose files are gone, once what moved was found.
+        only: which of the files are meant, by their real path; the others are passed over unseen.
 
     Raises:
         InputError: a path does not exist.
@@ -95,7 +97,7 @@ def add_videos(
         library.require(fingerprint=encoder.fingerprint, model=encoder.name)
     tally = Tally(listener or SilentListener())
     try:
-        found = find_videos(paths, leave_out=library.folder)
+        found = find_videos(paths, leave_out=library.folder, only=only)
         with library.lease(wait_seconds=wait_seconds) as writer:
             if prune:
                 plan_prune(library.catalog, named=paths)  # refused before anything is done
