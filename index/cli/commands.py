@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
-from index.cli import listing, removal, upkeep, watching
+from index.cli import exchange, listing, removal, upkeep, watching
 from index.cli.collections import collections_app
 from index.cli.label import label
 from index.cli.loading import load_encoder_told
@@ -32,6 +32,7 @@ from index.cli.snapshots import snapshot_app
 from index.cli.stopping import sigterm_interrupts
 
 if TYPE_CHECKING:
+    from index.ingest.files import Selects
     from index.library.add_report import AddReport
 
 index_app = typer.Typer(
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
     upkeep.register(index_app)
     watching.register(index_app)
     index_app.add_typer(collections_app)
+    exchange.register(index_app)
     index_app.add_typer(metadata_app)
     index_app.add_typer(roots_app)
     index_app.add_typer(snapshot_app)
@@ -56,11 +58,11 @@ def register(app: typer.Typer) -> None:
 
 @index_app.command("add")
 def add(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, folders (with all below) and patterns."),
-    ],
     library: LibraryFolder,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH...", help="Files, folders (with all below) and patterns."),
+    ] = None,
     model: Model = None,
     window: Window = None,
     hop: Hop = None,
@@ -83,6 +85,13 @@ def add(
     prune: Annotated[
         bool, typer.Option("--prune", help="Forget videos below PATH whose files are gone.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Of all files only the I-th part of N."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="Which says the parts; `cpd index plan` wrote it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Index videos, so that they can be searched; run it again at any time.
@@ -94,11 +103,13 @@ def add(
     """
     from index.library.add_report import AddInterrupted
 
+    named, only = exchange.selection_of(paths or [], shard, plan)
     try:
         with sigterm_interrupts():
             report = _add(
-                paths,
+                named,
                 library,
+                only=only,
                 model=model,
                 window_seconds=window,
                 hop_seconds=hop,
@@ -131,6 +142,7 @@ def _add(
     paths: list[str],
     folder: Path,
     *,
+    only: "Selects | None",
     model: str | None,
     window_seconds: float | None,
     hop_seconds: float | None,
@@ -173,5 +185,6 @@ def _add(
             index_kind=index_kind,
             collections=collections,
             prune=prune,
+            only=only,
             listener=progress,
         )

@@ -1,14 +1,24 @@
-"""Progress of a long `cpd index add`, for the person who waits: on stderr, never on stdout."""
+"""Progress of long commands, for the person who waits: on stderr, never on stdout."""
 
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from index.ingest.events import FileEnd
+
+if TYPE_CHECKING:
+    from index.catalog.taking_in import Taken
 
 PLAIN_LINE_SECONDS = 30.0
 """Between two lines where there is no terminal to draw on."""
@@ -94,3 +104,40 @@ class AddProgress:
         elif self._clock() - self._last_line >= PLAIN_LINE_SECONDS:
             self._last_line = self._clock()
             self._console.print(f"indexing: {self.state()}", highlight=False, soft_wrap=True)
+
+
+class IntakeProgress:
+    """Draws a live bar of videos that are taken in, on a terminal; elsewhere it is silent."""
+
+    def __init__(self, console: Console, verb: str, *, quiet: bool = False) -> None:
+        self._bar = Progress(
+            TextColumn(verb),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("videos"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=0)
+        self._total = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def expected(self, num_videos: int) -> None:
+        self._total += num_videos
+        self._bar.update(self._task, total=self._total)
+
+    def taken(self, how: "Taken") -> None:
+        self._bar.advance(self._task)
