@@ -11,10 +11,11 @@ checked where it comes in, so that what is stored can be read again by any JSON 
 key twice, no halves of surrogate pairs, and bounded in size and depth.
 """
 
+import functools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -35,6 +36,7 @@ DEEPEST_LEVEL = 32
 LONGEST_KEY = 200
 """Characters of a fact's key: the keys on the way to a value, joined by dots."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _PART_OF_A_DATE = re.compile(
     r"(?P<year>\d{4})(?:[-:/.]?(?P<month>\d{2})(?:[-:/.]?(?P<day>\d{2}))?)?(?P<rest>[T ].*)?",
     re.ASCII,
@@ -87,20 +89,26 @@ def checked_document(value: Mapping[str, Any]) -> Document:
         InputError: a value is none of JSON's, or a bound is broken.
     """
     document = {_plain_text(key): _checked(item, level=1) for key, item in value.items()}
-    num_values = sum(1 for _ in _leaves(document, ""))
-    if num_values > MOST_VALUES:
-        raise InputError(f"it holds {num_values} values, and at most {MOST_VALUES} are taken")
-    length = len(dump_document(document))
-    if length > MOST_CHARACTERS:
-        raise InputError(
-            f"it has {length} characters as JSON, and at most {MOST_CHARACTERS} are taken"
-        )
+    dump_document(document)
     return document
 
 
 def dump_document(document: Document) -> str:
-    """A document as JSON, keys in their order; `json.loads` brings back the same."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """A checked document as JSON, keys in their order; `json.loads` brings back the same.
+
+    Raises:
+        InputError: it grew too large.
+    """
+    text = _ENCODER.encode(document)
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(
+            f"it has {len(text)} characters as JSON, and at most {MOST_CHARACTERS} are taken"
+        )
+    if len(text) > MOST_VALUES:  # each value takes a character at least
+        num_values = len(_leaves(document))
+        if num_values > MOST_VALUES:
+            raise InputError(f"it holds {num_values} values, and at most {MOST_VALUES} are taken")
+    return text
 
 
 def merged(*documents: Document) -> Document:
@@ -116,23 +124,27 @@ def merged(*documents: Document) -> Document:
 
 def facts_of(document: Document) -> list[Fact]:
     """The values of a merged document, each once, in their order; null and [] say nothing."""
-    facts = (Fact(key[:LONGEST_KEY], value) for key, value in _leaves(document, ""))
-    # True equals 1, and is another value all the same.
-    return list({(fact, type(fact.value)): fact for fact in facts}.values())
+    # By type too: True equals 1, and is another value all the same.
+    leaves = ((key[:LONGEST_KEY], value, type(value)) for key, value in _leaves(document))
+    return [Fact(key, value) for key, value, _ in dict.fromkeys(leaves)]
 
 
-def set_value(document: Document, key: str, value: JsonValue) -> Document:
-    """A document with one value set; `gps.lat` reaches into the object `gps`, or makes it.
+def set_values(document: Document, values: Mapping[str, JsonValue]) -> Document:
+    """A document with values set; the key `gps.lat` reaches into the object `gps`, or makes it.
 
     Raises:
-        InputError: the key is empty or too long.
+        InputError: a key is empty or too long.
     """
-    require_key(key)
-    if key in document or "." not in key:
-        return {**document, key: value}
-    first, rest = key.split(".", 1)
-    inner = document.get(first)
-    return {**document, first: set_value(inner if isinstance(inner, dict) else {}, rest, value)}
+    result = dict(document)
+    for key, value in values.items():
+        require_key(key)
+        if key in result or "." not in key:
+            result[key] = value
+        else:
+            first, rest = key.split(".", 1)
+            inner = result.get(first)
+            result[first] = set_values(inner if isinstance(inner, dict) else {}, {rest: value})
+    return result
 
 
 def unset_key(document: Document, key: str) -> Document:
@@ -155,11 +167,16 @@ def require_key(key: str) -> None:
     Raises:
         InputError: it is empty, too long, or a part between dots is empty.
     """
-    if not all(part.strip() for part in key.split(".")) or len(key) > LONGEST_KEY:
+    if not _is_key(key):
         raise InputError(
             f"{key[:40]!r} cannot be a key: it is a name such as camera or gps.lat, of at most "
             f"{LONGEST_KEY} characters"
         )
+
+
+@functools.lru_cache(maxsize=10_000)  # lists of many videos have few keys
+def _is_key(key: str) -> bool:
+    return all(part.strip() for part in key.split(".")) and len(key) <= LONGEST_KEY
 
 
 def date_seconds(value: JsonValue) -> float | None:
@@ -196,12 +213,13 @@ def _refuse_constant(name: str) -> None:
 
 
 def _checked(value: Any, *, level: int) -> JsonValue:
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return _plain_text(value)
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, int | float):
-        if not math.isfinite(_as_float(value) or 0.0) or _as_float(value) is None:
+        number = _as_float(value)
+        if number is None or not math.isfinite(number):
             raise InputError("a number in it is too large")
         return value
     if level >= DEEPEST_LEVEL:
@@ -217,7 +235,7 @@ def _plain_text(text: object) -> str:
     """A text that UTF-8 can hold: halves of surrogate pairs are replaced."""
     if not isinstance(text, str):
         raise InputError(f"a key must be a text, got {type(text).__name__}")
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _patched(below: Document, above: Document) -> Document:
@@ -233,15 +251,22 @@ def _patched(below: Document, above: Document) -> Document:
     return result
 
 
-def _leaves(value: JsonValue, key: str) -> Iterator[tuple[str, bool | int | float | str]]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(item, f"{key}.{name}" if key else name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item, key)
-    elif value is not None:
-        yield key, value
+def _leaves(document: Document) -> list[tuple[str, bool | int | float | str]]:
+    """The values that are no null, with the keys on the way to them."""
+    leaves: list[tuple[str, bool | int | float | str]] = []
+
+    def collect(value: JsonValue, key: str) -> None:
+        if isinstance(value, dict):
+            for name, item in value.items():
+                collect(item, f"{key}.{name}" if key else name)
+        elif isinstance(value, list):
+            for item in value:
+                collect(item, key)
+        elif value is not None:
+            leaves.append((key, value))
+
+    collect(document, "")
+    return leaves
 
 
 def _iso_seconds(text: str) -> float | None:

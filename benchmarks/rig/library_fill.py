@@ -66,6 +66,23 @@ def fill_with(folder: Path, vectors_ND: Vectors) -> None:
     catalog.close()
 
 
+def fill_without_vectors(folder: Path, num_videos: int) -> None:
+    """Put videos /videos/0.mp4 ... into a new library, for what asks of no vectors."""
+    Library.create(folder, SETTINGS).close()
+    catalog = Catalog(folder / CATALOG_NAME)
+    rows = (
+        (f"{number:032x}", f"/videos/{number}.mp4".encode(), f"/videos/{number}.mp4")
+        for number in range(num_videos)
+    )
+    with catalog.write_transaction() as transaction:
+        transaction.connection.exec_driver_sql(
+            "INSERT INTO videos (video_id, path, path_folded, size_bytes, mtime_ns, state,"
+            " added_at, updated_at, generation) VALUES (?, ?, ?, 1, 1, 'indexed', 0, 0, 1)",
+            list(rows),
+        )
+    catalog.close()
+
+
 def put(writer: LibraryWriter, number: int, vectors_SD: Vectors) -> str:
     """Put one video as indexing does, a commit of its own; its video_id."""
     return writer.put_video(**_video(number, vectors_SD))

@@ -9,11 +9,11 @@ The first is the truth; `refresh` makes the others from it. Only indexed videos 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from index.catalog.tables import FactRecord, MetadataRecord, VideoRecord
 from index.catalog.texts import TextKind, VideoText, drop_texts, put_texts
@@ -32,11 +32,9 @@ _SPOKEN: tuple[TextKind, ...] = ("title", "caption")
 _AT_ONCE = 500
 """Videos that one statement asks for."""
 
-_SET_DATE = (
-    update(VideoRecord)
-    .where(VideoRecord.number == bindparam("video"))
-    .values(date=func.coalesce(bindparam("said"), VideoRecord.mtime_ns / 1e9))
-)
+_INSERT_FACT = "INSERT INTO facts (video_number, key, text_folded, number) VALUES (?, ?, ?, ?)"
+_INSERT_DOCUMENT = "INSERT INTO metadata (video_number, source, document) VALUES (?, ?, ?)"
+_SET_DATE = "UPDATE videos SET date = coalesce(?, mtime_ns / 1e9) WHERE number = ?"
 
 
 class Said(NamedTuple):
@@ -66,13 +64,28 @@ def put_sidecars(
     refresh(connection, [number])
 
 
+def change_documents(
+    connection: Connection,
+    numbers: Iterable[int],
+    change: Callable[[int, Document], Document],
+    *,
+    source: Source,
+) -> None:
+    """Put what one source says of videos: what `change` makes of what it said; {} is nothing."""
+    for batch in _batches(numbers):
+        known = documents_of(connection, batch)
+        for number in batch:
+            known.setdefault(number, {})
+            known[number][source] = change(number, known[number].get(source, {}))
+        _replace(connection, {number: known[number][source] for number in batch}, source)
+        _tell(connection, {number: merged_document(known[number]) for number in batch})
+
+
 def put_documents(
     connection: Connection, documents: Mapping[int, Document], *, source: Source
 ) -> None:
     """Put what one source says of videos, by number, instead of what it said; {} is nothing."""
-    for numbers in _batches(documents):
-        _replace(connection, {number: documents[number] for number in numbers}, source)
-        refresh(connection, numbers)
+    change_documents(connection, documents, lambda number, _: documents[number], source=source)
 
 
 def documents_of(
@@ -111,16 +124,19 @@ def refresh(connection: Connection, numbers: Sequence[int]) -> None:
     """Make facts, titles, captions and dates of indexed videos anew from their documents."""
     for batch in _batches(numbers):
         known = documents_of(connection, batch)
-        documents = {number: merged_document(known.get(number, {})) for number in batch}
-        facts = {number: facts_of(document) for number, document in documents.items()}
-        rows = [_fact_row(number, fact) for number in batch for fact in facts[number]]
-        connection.execute(delete(FactRecord).where(FactRecord.video_number.in_(batch)))
-        if rows:
-            connection.execute(insert(FactRecord), rows)
-        texts = {number: _spoken(facts[number]) for number in batch}
-        put_texts(connection, texts, replacing=_SPOKEN)
-        dates = [{"video": number, "said": _date(facts[number])} for number in batch]
-        connection.execute(_SET_DATE, dates)
+        _tell(connection, {number: merged_document(known.get(number, {})) for number in batch})
+
+
+def _tell(connection: Connection, documents: Mapping[int, Document]) -> None:
+    """Make facts, titles, captions and dates of these videos anew, of their merged documents."""
+    facts = {number: facts_of(document) for number, document in documents.items()}
+    # By the driver itself: SQLAlchemy would double what a million rows take.
+    connection.execute(delete(FactRecord).where(FactRecord.video_number.in_(documents)))
+    rows = [_fact_row(number, fact) for number in facts for fact in facts[number]]
+    if rows:
+        connection.exec_driver_sql(_INSERT_FACT, rows)
+    put_texts(connection, {number: _spoken(facts[number]) for number in facts}, replacing=_SPOKEN)
+    connection.exec_driver_sql(_SET_DATE, [(_date(facts[number]), number) for number in facts])
 
 
 def _replace(connection: Connection, documents: Mapping[int, Document], source: Source) -> None:
@@ -130,29 +146,24 @@ def _replace(connection: Connection, documents: Mapping[int, Document], source: 
         )
     )
     rows = [
-        {"video_number": number, "source": source, "document": dump_document(document)}
+        (number, source, dump_document(document))
         for number, document in documents.items()
         if document
     ]
     if rows:
-        connection.execute(insert(MetadataRecord), rows)
+        connection.exec_driver_sql(_INSERT_DOCUMENT, rows)
 
 
-def _fact_row(number: int, fact: Fact) -> dict[str, Any]:
+def _fact_row(number: int, fact: Fact) -> tuple[int, str, str, float | None]:
     value = fact.value
     if isinstance(value, str):
-        text, period = value, period_of(value)
+        text, period = fold(value), period_of(value) if value[:1].isdigit() else None
         as_number = None if period is None else period.start_seconds
     else:
-        text, as_number = json.dumps(value), float(value)
+        text, as_number = str(value).lower(), float(value)  # 1E+20 is written 1e+20
     if fact.key == "date":  # which takes dates in more forms
         as_number = date_seconds(value)
-    return {
-        "video_number": number,
-        "key": fact.key,
-        "text_folded": fold(text),
-        "number": as_number,
-    }
+    return number, fact.key, text, as_number
 
 
 def _spoken(facts: list[Fact]) -> list[VideoText]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, func, select, text
 
 from index.catalog.tables import TextRecord
 
@@ -38,6 +38,10 @@ _FOUND = """
 """
 # CROSS JOIN keeps the index of words outermost: then FTS5 itself sorts by rank, and a snippet is
 # made of each row that is handed out alone.
+_INSERT = (
+    "INSERT INTO texts (video_number, kind, body, start_seconds, stop_seconds)"
+    " VALUES (?, ?, ?, ?, ?)"
+)
 _COUNT = text(
     "SELECT count(*) FROM (SELECT 1 FROM texts_fts WHERE texts_fts MATCH :match LIMIT :limit)"
 )
@@ -141,15 +145,11 @@ def put_texts(
         if text.body.strip("\0 \n")
     )
     gone = [row_id for known, row_id in old.items() if known not in new]
-    come = [
-        {"video_number": number, **text._asdict()}
-        for number, text in new
-        if (number, text) not in old
-    ]
+    come = [(number, *text) for number, text in new if (number, text) not in old]
     if gone:
         connection.execute(delete(TextRecord).where(TextRecord.id == bindparam("row_id")), gone)
     if come:
-        connection.execute(insert(TextRecord), come)
+        connection.exec_driver_sql(_INSERT, come)
 
 
 def put_name(connection: Connection, number: int, path: Path) -> None:
@@ -208,4 +208,6 @@ def _telling(connection: Connection, quoted: list[str]) -> list[str]:
 
 def _storable(body: str) -> str:
     """Without what SQLite's index cannot hold: NUL, and halves of surrogate pairs."""
+    if body.isascii() and "\0" not in body:
+        return body
     return body.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

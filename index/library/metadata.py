@@ -1,15 +1,21 @@
 """What is said of a library's videos, and what a person adds to it: `library.metadata`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from cpd_model.errors import InputError
 from index.catalog.connection import Catalog
-from index.catalog.metadata import documents_of, merged_document, put_documents
+from index.catalog.metadata import change_documents, documents_of, merged_document
 from index.catalog.texts import VideoText, texts_of
-from index.documents import Document, checked_document, set_value, unset_key
+from index.documents import Document, checked_document, set_values, unset_key
+from index.ingest.files import printable
 from index.library.selection import VideoName, Videos, named_videos, numbers_of
+
+_SET_AT_ONCE = 10_000
+"""Videos whose change is one transaction: a few seconds, and others wait for half a minute."""
 
 
 class VideoMetadata(NamedTuple):
@@ -76,11 +82,19 @@ class Metadata:
         checked = checked_document(values)
         with self._catalog.write_transaction() as transaction:
             numbers = numbers_of(transaction.connection, videos)
-            _change(transaction.connection, numbers, lambda _, known: _with(known, checked))
+            change_documents(
+                transaction.connection,
+                numbers,
+                lambda _, known: _with(known, checked),
+                source="user",
+            )
         return len(numbers)
 
     def set_each(self, values: Iterable[tuple[VideoName, Mapping[str, Any]]]) -> SetReport:
-        """Say something else of each of many videos, all in one transaction.
+        """Say something else of each of many videos, 10,000 in one transaction.
+
+        Writers beside it come to their turn between them. Where one of them cannot be set, those
+        of the transactions before are.
 
         Args:
             values: a video and what is said of it; those that are not in the library are told.
@@ -88,16 +102,17 @@ class Metadata:
         Raises:
             InputError: a key cannot be one, or a value is none of JSON's or too large.
         """
-        asked = [(name, checked_document(document)) for name, document in values]
-        with self._catalog.write_transaction() as transaction:
-            connection = transaction.connection
-            known = named_videos(connection, [name for name, _ in asked])
-            said: dict[int, list[Document]] = {}
-            for name, document in asked:
-                if name in known:
-                    said.setdefault(known[name], []).append(document)
-            _change(connection, list(said), lambda number, user: _with(user, *said[number]))
-        return SetReport(len(said), [name for name, _ in asked if name not in known])
+        said_of: set[int] = set()
+        unknown: list[VideoName] = []
+        left = ((name, _checked(name, document)) for name, document in values)
+        while part := list(islice(left, _SET_AT_ONCE)):
+            with self._catalog.write_transaction() as transaction:
+                known = named_videos(transaction.connection, [name for name, _ in part])
+                said = _by_number(part, known)
+                _say_each(transaction.connection, said)
+            said_of.update(said)
+            unknown += [name for name, _ in part if name not in known]
+        return SetReport(len(said_of), unknown)
 
     def unset(self, videos: Videos, keys: Sequence[str], *, dry_run: bool = False) -> int:
         """Take back what a person said under some keys; how many videos had something there.
@@ -116,21 +131,33 @@ class Metadata:
         with self._catalog.write_transaction() as transaction:
             connection = transaction.connection
             numbers = _saying(connection, numbers_of(connection, videos), keys)
-            _change(connection, numbers, lambda _, known: _without(known, keys))
+            change_documents(
+                connection, numbers, lambda _, known: _without(known, keys), source="user"
+            )
         return len(numbers)
 
 
-def _change(
-    connection: Connection,
-    numbers: Sequence[int],
-    changed: Callable[[int, Document], Document],
-) -> None:
-    known = documents_of(connection, numbers)
-    documents = {
-        number: checked_document(changed(number, known.get(number, {}).get("user", {})))
-        for number in numbers
-    }
-    put_documents(connection, documents, source="user")
+def _checked(name: VideoName, values: Mapping[str, Any]) -> Document:
+    try:
+        return checked_document(values)
+    except InputError as error:
+        raise InputError(f"cannot say that of {printable(name)}: {error}") from error
+
+
+def _by_number(
+    part: Iterable[tuple[VideoName, Document]], known: Mapping[VideoName, int]
+) -> dict[int, list[Document]]:
+    said: dict[int, list[Document]] = {}
+    for name, document in part:
+        if name in known:
+            said.setdefault(known[name], []).append(document)
+    return said
+
+
+def _say_each(connection: Connection, said: Mapping[int, list[Document]]) -> None:
+    change_documents(
+        connection, said, lambda number, known: _with(known, *said[number]), source="user"
+    )
 
 
 def _saying(connection: Connection, numbers: Sequence[int], keys: Sequence[str]) -> list[int]:
@@ -142,8 +169,7 @@ def _saying(connection: Connection, numbers: Sequence[int], keys: Sequence[str])
 
 def _with(document: Document, *said: Document) -> Document:
     for values in said:
-        for key, value in values.items():
-            document = set_value(document, key, value)
+        document = set_values(document, values)
     return document
 
 

@@ -10,13 +10,14 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 from cpd_model.errors import InputError
-from index.documents import Document, JsonValue, checked_document, parse_object
+from index.documents import JsonValue, parse_object
 from index.ingest.files import printable
 from index.library.selection import VideoName
 
@@ -27,7 +28,7 @@ _Line: TypeAlias = tuple[int, Callable[[], dict[str, Any]]]
 """Its number, and what reads it or raises InputError."""
 
 
-def read_metadata_list(path: Path) -> Iterator[tuple[VideoName, Document]]:
+def read_metadata_list(path: Path) -> Iterator[tuple[VideoName, dict[str, Any]]]:
     """Each video of a list and what is said of it, in the order of the lines.
 
     Raises:
@@ -78,14 +79,14 @@ def _of_row(row: dict[Any, Any]) -> dict[str, Any]:
     return {key: text if key in _NAMES else parse_value(text) for key, text in row.items() if text}
 
 
-def _named(values: dict[str, Any], folder: Path) -> tuple[VideoName, Document]:
+def _named(values: dict[str, Any], folder: Path) -> tuple[VideoName, dict[str, Any]]:
     path, video_id = values.pop("path", None), values.pop("id", None)
     if (path is None) == (video_id is None):
         raise InputError("it must name a video by path or by id, by one of them")
     name = video_id if path is None else path
     if not isinstance(name, str) or not name or "\0" in name:
         raise InputError("the path or id of a video is a text")
-    return (name if path is None else folder / name), checked_document(values)
+    return (name if path is None else os.path.join(folder, name)), values
 
 
 def _no_number(name: str) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, LargeBinary, select, type_coerce
 
 from index.catalog.tables import VideoRecord
 from index.errors import UnknownVideoError
@@ -51,10 +51,10 @@ def named_videos(connection: Connection, names: Iterable[VideoName]) -> dict[Vid
     left = iter(names)
     while batch := list(islice(left, _AT_ONCE)):
         ids = {str(name): name for name in batch if _ID.fullmatch(str(name))}
-        paths = {Path(os.path.abspath(name)): name for name in batch if str(name) not in ids}
+        paths = {os.path.abspath(name): name for name in batch if str(name) not in ids}
         known |= _with_ids(connection, ids) | _at_paths(connection, paths)
         # What is reached by a link stands in the catalog by its real path.
-        links = {Path(os.path.realpath(name)): name for name in paths.values() if name not in known}
+        links = {os.path.realpath(name): name for name in paths.values() if name not in known}
         known |= _at_paths(connection, links)
     return known
 
@@ -78,14 +78,21 @@ def require_known(name: VideoName, known: Mapping[VideoName, int]) -> None:
 
 
 def _with_ids(connection: Connection, ids: Mapping[str, VideoName]) -> dict[VideoName, int]:
+    if not ids:
+        return {}
     query = select(VideoRecord.video_id, VideoRecord.number).where(
         VideoRecord.video_id.in_(ids), VideoRecord.state == "indexed"
     )
     return {ids[row.video_id]: row.number for row in connection.execute(query)}
 
 
-def _at_paths(connection: Connection, paths: Mapping[Path, VideoName]) -> dict[VideoName, int]:
-    query = select(VideoRecord.path, VideoRecord.number).where(
-        VideoRecord.path.in_(paths), VideoRecord.state == "indexed"
+def _at_paths(connection: Connection, paths: Mapping[str, VideoName]) -> dict[VideoName, int]:
+    if not paths:
+        return {}
+    # As the bytes that the catalog holds: a Path for each would take longer than the question.
+    stored = type_coerce(VideoRecord.path, LargeBinary)
+    names = {path.encode("utf-8", "surrogateescape"): name for path, name in paths.items()}
+    query = select(stored, VideoRecord.number).where(
+        stored.in_(names), VideoRecord.state == "indexed"
     )
-    return {paths[row.path]: row.number for row in connection.execute(query)}
+    return {names[row[0]]: row.number for row in connection.execute(query)}

@@ -17,7 +17,7 @@ from index.documents import (
     facts_of,
     merged,
     parse_document,
-    set_value,
+    set_values,
     unset_key,
 )
 
@@ -123,7 +123,7 @@ def test_dates_in_all_their_forms(value: Any, seconds: float | None) -> None:
     ],
 )
 def test_a_value_is_set(before: Document, key: str, value: Any, after: Document) -> None:
-    assert set_value(before, key, value) == after
+    assert set_values(before, {key: value}) == after
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_key_is_unset(before: Document, key: str, after: Document) -> None:
 @pytest.mark.parametrize("key", ["", " ", ".", "a.", ".a", "a..b", "k" * 201])
 def test_a_key_that_cannot_be_is_refused(key: str) -> None:
     with pytest.raises(InputError, match="cannot be a key"):
-        set_value({}, key, 1)
+        set_values({}, {key: 1})
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_a_json_object_a_line(tmp_path: Path) -> None:
     lines = f'{{"path": "a.mp4", "gps": {{"lat": 1}}}}\n\n{{"id": "{ID}", "n": null}}\n'
 
     assert list(read_metadata_list(write(tmp_path, "list.jsonl", lines))) == [
-        (tmp_path / "a.mp4", {"gps": {"lat": 1}}),
+        (str(tmp_path / "a.mp4"), {"gps": {"lat": 1}}),
         (ID, {"n": None}),
     ]
 
@@ -33,7 +33,7 @@ def test_a_table(tmp_path: Path) -> None:
     )
 
     assert list(read_metadata_list(write(tmp_path, "list.CSV", table))) == [
-        (Path("/v/a.mp4"), {"camera": "A7", "gps.lat": 1.5, "tags": ["x", 2]}),
+        ("/v/a.mp4", {"camera": "A7", "gps.lat": 1.5, "tags": ["x", 2]}),
         (ID, {"note": "two\nlines"}),
     ]
 
