@@ -19,7 +19,7 @@ from index.search.arranging import (
     ranked,
     scoring_least,
 )
-from index.search.fusion import fused
+from index.search.fusion import K, fused, share_time
 from index.search.request import SearchRequest
 from index.search.trace import Trace
 from index.search.walk import Place, ScoredSegment, Walk
@@ -139,11 +139,15 @@ def is_limited_by_walk(request: SearchRequest) -> bool:
     return not request.is_hybrid and request.distinct is None
 
 
-def _fused(hits: Iterable[Ranked], request: SearchRequest, sources: Sources) -> Iterator[Ranked]:
+def _fused(hits: Iterator[Ranked], request: SearchRequest, sources: Sources) -> Iterator[Ranked]:
+    """Both sides in one as far as both have places; behind that the moments go on alone."""
     best = [hit.moment for hit in itertools.islice(hits, request.num_ranks)]
-    yield from fused(
-        best, sources.texts, text_weight=request.text_weight, moment_of=sources.moment_of
-    )
+    both = fused(best, sources.texts, text_weight=request.text_weight, moment_of=sources.moment_of)
+    yield from both
+    told = [hit.moment for hit in both if hit.text is not None]
+    for place, hit in enumerate(hits, len(best) + 1):
+        if not any(share_time(hit.moment, moment) for moment in told):
+            yield Ranked(moment=hit.moment, value=(1 - request.text_weight) / (K + place))
 
 
 def _sorted(hits: Iterable[Ranked], request: SearchRequest, sources: Sources) -> Iterator[Ranked]:

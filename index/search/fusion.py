@@ -63,6 +63,15 @@ def _share(weight: float, place: int | None) -> float:
     return 0.0 if place is None else weight / (K + place)
 
 
+def share_time(moment: ScoredSegment, other: ScoredSegment) -> bool:
+    """Whether two moments overlap or touch."""
+    return (
+        moment.video_number == other.video_number
+        and moment.start_seconds <= other.stop_seconds
+        and other.start_seconds <= moment.stop_seconds
+    )
+
+
 def _stands_for(moment: ScoredSegment, text: FoundText) -> bool:
     if moment.video_number != text.video_number:
         return False

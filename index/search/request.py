@@ -146,7 +146,7 @@ class SearchRequest:
     @property
     def num_ranks(self) -> int:
         """Of both sides of a hybrid search so many hits have a rank."""
-        return max(100, self.limit)
+        return max(20, self.limit)
 
 
 def check_limit(limit: int) -> None:

@@ -33,6 +33,9 @@ MAX_CANDIDATES = 65_536
 400 moments where windows follow each other every 2 s, for no moment is longer than five minutes."""
 
 _FIRST_CANDIDATES = 64
+_WINDOWS_A_MOMENT = 16
+"""Windows that are fetched for each moment that is wanted: fewer are often too few, and each time
+that more are fetched an exact search looks at all rows again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +149,10 @@ class Walk:
         second look costs as much again. An approximate one looks further the more is asked for,
         and of the windows that it finds all but the last are as certain as they will ever be.
         """
-        if self._merger is not None or self.view.is_exact:
-            return max(_FIRST_CANDIDATES, 2 * num)
-        return num + 1
+        if self._merger is not None:
+            each = _WINDOWS_A_MOMENT if self.view.is_exact else _WINDOWS_A_MOMENT // 2
+            return max(_FIRST_CANDIDATES, each * num)
+        return max(_FIRST_CANDIDATES, 2 * num) if self.view.is_exact else num + 1
 
     def _allowed(self, wanted: int, max_candidates: int | None) -> int:
         if max_candidates is not None:
@@ -206,6 +210,9 @@ class Walk:
         if told:
             last = told[-1]
             self._after = _after(self.view, Place(last.score, last.segment_id))
+            # What scores more is of moments that are told: nobody has to pass over it again.
+            left = slice(int(np.searchsorted(-self._scores_k, -np.float32(last.score))), None)
+            self._rows_k, self._scores_k = self._rows_k[left], self._scores_k[left]
         self.settled += told
 
     def _merger_moments(self) -> list[ScoredSegment]:

@@ -40,6 +40,9 @@ RUN_TYPE = np.dtype([("video_number", "<i8"), ("first_row", "<i8"), ("first_segm
 _EXACT_SHARE = 0.01
 """A filter that keeps so little or less of a part is searched exactly: IVF would miss rows."""
 
+_EXACT_PART = 0.1
+"""Who asks for so many of the rows is answered exactly: IVF would look through nearly all lists."""
+
 _FEW_ROWS = 2_048
 """So few rows are scored one by one, in less time than FAISS takes to pass over the others."""
 
@@ -208,10 +211,11 @@ class Part:
                 np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), -np.inf
             )
         if num_kept == k or (keep_N is not None and num_kept <= _FEW_ROWS):
-            every = np.arange(self.num_rows) if keep_N is None else np.flatnonzero(keep_N)
-            return self._best(every, query_D, k)
+            return self._best(keep_N, query_D, k)
         index = self.index
-        if not index.is_exact and num_kept <= _EXACT_SHARE * self.num_rows:
+        if not index.is_exact and (
+            num_kept <= _EXACT_SHARE * self.num_rows or k >= _EXACT_PART * num_kept
+        ):
             index = ExactIndex(self.matrix)
         found = index.search(query_D, k, keep_N=keep_N)
         rows_k = found.rows_k if keep_N is None else found.rows_k[keep_N[found.rows_k]]
@@ -223,9 +227,14 @@ class Part:
             floor = self._bound(lowest) if index.is_exact else float(scores_k.min())
         return PartCandidates(rows_k[best_first], scores_k[best_first], floor)
 
-    def _best(self, rows: NDArray[np.int64], query_D: Vectors, k: int) -> PartCandidates:
-        """The `k` best of some rows, each of them scored."""
-        scores = self.scores(rows, query_D)
+    def _best(self, keep_N: NDArray[np.bool_] | None, query_D: Vectors, k: int) -> PartCandidates:
+        """The `k` best of the rows to keep, each of them scored."""
+        if keep_N is None:
+            rows = np.arange(self.num_rows)
+            scores = self.scores(slice(0, self.num_rows), query_D)  # nothing is copied
+        else:
+            rows = np.flatnonzero(keep_N)
+            scores = self.scores(rows, query_D)
         best_first = np.argsort(-scores, kind="stable")[:k]  # the rows ascend
         floor = float(scores[best_first[-1]]) if k < len(rows) else -np.inf
         return PartCandidates(rows[best_first], scores[best_first], floor)

@@ -45,7 +45,7 @@ class TestHybrid:
         assert spoken.as_json()["text"]["kind"] == "transcript"
 
     def test_a_text_far_down_among_the_moments_is_a_moment_of_its_own(self, told: Library) -> None:
-        """Only the best hundred moments have a place; here none of its video does."""
+        """Only the best twenty moments have a place; here none of its video does."""
         found = ask(told, limit=5, words="zeppelin", text_weight=0.9, min_score=0.99)
 
         spoken = {number_of(hit): hit for hit in found if hit.text}
@@ -67,7 +67,7 @@ class TestHybrid:
 
     def test_its_pages_are_the_whole_answer(self, told: Library) -> None:
         options: dict[str, Any] = {"words": "zeppelin", "text_weight": 0.5}
-        whole = list(itertools.chain(*pages(told, limit=100, **options)))
+        whole = list(itertools.chain(*pages(told, limit=20, **options)))
 
         found = list(itertools.chain(*pages(told, limit=9, **options)))
 

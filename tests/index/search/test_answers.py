@@ -26,6 +26,7 @@ from index.search.request import SearchRequest
 from index.search.trace import Trace
 from index.search.walk import Route, ScoredSegment, Walk
 from tests.index.libraries import unit_rows
+from tests.index.search.brute_force import touch
 from tests.index.search.test_walk import slow_walk
 from tests.index.search.views import Truth, make_view, views
 
@@ -83,6 +84,11 @@ def slow_answer(
             text_weight=request.text_weight,
             moment_of=sources.moment_of,
         )
+        of_texts = [hit.moment for hit in hits if hit.text is not None]
+        for place, moment in enumerate(moments, 1):
+            if place > request.num_ranks and not any(touch(moment, each) for each in of_texts):
+                value = (1 - request.text_weight) / (60 + place)
+                hits.append(Ranked(moment=moment, value=value))
     of_catalog = {"traits_of": sources.traits_of, "vectors_of": sources.vectors_of}
     if request.distinct is not None:
         hits = list(distinct(hits, request.distinct, **of_catalog))
@@ -126,7 +132,7 @@ def test_a_page_looks_no_further_than_it_must() -> None:
     least = answer_of(truth, query_D, SearchRequest(limit=5, min_score=0.999), sources)
     least.page(0, 5)
 
-    assert plain.walk.num_candidates == least.walk.num_candidates == 64
+    assert plain.walk.num_candidates == least.walk.num_candidates == 80
 
 
 def test_stages_tell_their_times() -> None:
