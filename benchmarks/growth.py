@@ -20,9 +20,11 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from rig.asked_library import SHARES, equip, name_of, words
 from rig.generated_vectors import WINDOWS_A_VIDEO, VectorSpace
 from rig.library_fill import SETTINGS, fill, put
 from rig.process_tree import Cost, measured, peak_bytes, private_bytes
@@ -30,11 +32,17 @@ from rig.results import markdown_table, record
 
 from cpd_model.encoder import Vectors
 from index.library.library import Library
+from index.search.moments import Hits
 
 SIZES = [2_000, 20_000, 200_000, 1_000_000]
 SEARCHES = 50
+DEEP_SEARCHES = 5
 COMMITS = 9
 PUBLISHES = 5
+DEEP = 10_000
+"""How many hits come before the page that is asked for far down."""
+PAGE = 1_000
+"""Hits of each page on the way there."""
 NEW_VIDEOS = 10
 """Of one publish."""
 
@@ -74,7 +82,7 @@ def _measure(num_segments: int) -> dict[str, str]:
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="cpd-growth-", ignore_cleanup_errors=True) as folder:
         library = Path(folder) / "library"
-        for process in (_fill, _read, _write, _verify, _delete):
+        for process in (_fill, _read, _ask, _write, _verify, _delete):
             print(f"measuring: {num_segments:,} segments, {process.__name__[1:]}", flush=True)
             found |= _alone(process, library, num_segments // WINDOWS_A_VIDEO)
     return found
@@ -116,6 +124,61 @@ def _read(folder: Path, num_videos: int) -> dict[str, str]:
         "search, 10 windows": str(raw),
         "memory of the open library, private MB": f"{private / 1e6:.0f}",
         "peak of a reader, mapped files too, MB": f"{peak_bytes() / 1e6:.0f}",
+    }
+
+
+def _ask(folder: Path, num_videos: int) -> dict[str, str]:
+    """Searches of a part of the videos, with texts, and far down, beside a plain one.
+
+    A filter is asked about for the first time in its own row: then it is remembered.
+    """
+    equip(folder)
+    queries_QD = VectorSpace().queries(SEARCHES)
+    found: dict[str, str] = {}
+    with Library.open(folder) as library:
+        library.prepare()
+
+        def median(**options: Any) -> str:
+            steps = [_timed(lambda q=q: _asked(library, q, **options)) for q in queries_QD]
+            return str(_median(steps))
+
+        found["plain search beside these, 10 moments"] = median()
+        for share in SHARES:
+            options = {"where": f"collection:'{name_of(share)}'"}
+            first = _timed(lambda o=options: _asked(library, queries_QD[0], **o))
+            found[f"in {share:g} of the videos, first"] = str(first)
+            found[f"in {share:g} of the videos"] = median(**options)
+        hybrid = [
+            _timed(lambda n=n, q=q: _asked(library, q, words=words(n), text_weight=0.5))
+            for n, q in enumerate(queries_QD)
+        ]
+        found["hybrid, 10 hits"] = str(_median(hybrid))
+    for merge, what in ((True, "moments"), (False, "windows")):
+        found |= _deep_pages(folder, queries_QD[:DEEP_SEARCHES], merge=merge, what=what)
+    return found
+
+
+def _deep_pages(folder: Path, queries_QD: Vectors, *, merge: bool, what: str) -> dict[str, str]:
+    """A page of 50 far down: the next of a reader's pages, and of a process that starts there."""
+    first, following, fresh = [], [], []
+    with Library.open(folder) as library, Library.open(folder) as elsewhere:
+        library.prepare()
+        elsewhere.prepare()
+        for query_D in queries_QD:
+            here = partial(_asked, library, query_D, merge=merge)
+            there = partial(_asked, elsewhere, query_D, merge=merge, limit=50)
+            first.append(_timed(lambda ask=here: ask(limit=50)))
+            cursor = here(limit=PAGE).cursor
+            for _ in range(DEEP // PAGE - 1):
+                cursor = cursor and here(limit=PAGE, cursor=cursor).cursor
+            if cursor is None:
+                break
+            following.append(_timed(lambda ask=here, c=cursor: ask(limit=50, cursor=c)))
+            fresh.append(_timed(lambda ask=there, c=cursor: ask(cursor=c)))
+    return {
+        f"50 {what}, first page": str(_median(first)),
+        f"50 {what} after {DEEP:,}, next page": str(_median(following)) if following else "-",
+        f"50 {what} after {DEEP:,}, started there": str(_median(fresh)) if fresh else "-",
     }
 
 
@@ -180,6 +243,10 @@ def _delete(folder: Path, num_videos: int) -> dict[str, str]:
 
 def _search(library: Library, query_D: Vectors, *, merge: bool = True) -> None:
     library.search(query_D, fingerprint=SETTINGS.fingerprint, limit=10, merge=merge)
+
+
+def _asked(library: Library, query_D: Vectors, **options: Any) -> Hits:
+    return library.search(query_D, fingerprint=SETTINGS.fingerprint, **options)
 
 
 def _timed(work: Callable[[], object]) -> Step:
