@@ -25,7 +25,10 @@ from .library import LabelledVideo as LabelledVideo
 from .library import Library as Library
 from .library import LibraryStatus as LibraryStatus
 from .library import Metadata as Metadata
+from .library import Models as Models
+from .library import ModelStatus as ModelStatus
 from .library import PruneReport as PruneReport
+from .library import ReembedReport as ReembedReport
 from .library import RemovalReport as RemovalReport
 from .library import RemovedVideo as RemovedVideo
 from .library import RestoreReport as RestoreReport

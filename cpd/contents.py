@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 
 from cpd.arguments import AnyPath, paths_of, texts_of
 from index.catalog.collections import CollectionRow
-from index.catalog.records import FailedVideo, LibraryStatus, VideoRow
+from index.catalog.records import FailedVideo, LibraryStatus, ModelStatus, VideoRow
 from index.catalog.roots import RootRow
 from index.catalog.texts import VideoText
 from index.filters.filter import Filter, as_filter
 from index.library.collections import Collections
 from index.library.library import Library as CatalogLibrary
 from index.library.metadata import Metadata, VideoMetadata
+from index.library.models import Models
 from index.library.pruning import PruneReport
 from index.library.removal import RemovalReport, RemovedVideo
 from index.library.roots import RootChange, Roots
@@ -25,6 +26,8 @@ __all__ = [
     "LibraryContents",
     "LibraryStatus",
     "Metadata",
+    "ModelStatus",
+    "Models",
     "PruneReport",
     "RemovalReport",
     "RemovedVideo",
@@ -100,6 +103,15 @@ class LibraryContents(ABC):
             even_if_gone=even_if_gone,
             wait_seconds=wait_seconds,
         )
+
+    @property
+    def models(self) -> Models:
+        """Its models, one after the other, and `named`, `switch` and `drop`.
+
+        After a switch this library goes on with the model that it was opened with: open it again
+        for the other one.
+        """
+        return self._opened().models
 
     @property
     def metadata(self) -> Metadata:

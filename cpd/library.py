@@ -24,6 +24,8 @@ from cpd.contents import (
     LibraryContents,
     LibraryStatus,
     Metadata,
+    Models,
+    ModelStatus,
     PruneReport,
     RemovalReport,
     RemovedVideo,
@@ -37,11 +39,12 @@ from cpd.contents import (
     VideoRow,
     VideoText,
 )
+from cpd.reembedding import ReembeddedLibrary, ReembedReport
 from cpd.searching import AskedLibrary
 from cpd_model.encoder import Encoder
 from cpd_model.errors import CPDError, InputError
 from index.decoding.pool import DecodePool
-from index.errors import LibraryNotFoundError, UnknownVideoError
+from index.errors import IndexMismatchError, LibraryNotFoundError, UnknownVideoError
 from index.filters.filter import Filter, parse_filter
 from index.ingest.events import AddListener
 from index.ingest.files import expand_patterns
@@ -66,7 +69,10 @@ __all__ = [
     "Library",
     "LibraryStatus",
     "Metadata",
+    "ModelStatus",
+    "Models",
     "PruneReport",
+    "ReembedReport",
     "RemovalReport",
     "RemovedVideo",
     "RestoreReport",
@@ -110,7 +116,7 @@ def open(
     )
 
 
-class Library(LibraryContents, AskedLibrary):
+class Library(LibraryContents, AskedLibrary, ReembeddedLibrary):
     """Videos that can be searched and labelled; a context manager. `cpd.open` makes one.
 
     `len` counts its videos, going through it gives a VideoRow for each. Every question but `add`
@@ -308,7 +314,18 @@ class Library(LibraryContents, AskedLibrary):
                 device=self._device,
                 load=self._load,
             )
+            self._refuse_switched(opened.library)
         return opened._replace(load_encoder=lambda: self._kept(opened.load_encoder))
+
+    def _refuse_switched(self, now: CatalogLibrary) -> None:
+        """Refuse to add by another model than this library answers by."""
+        if self._library is None or self._library.settings == now.settings:
+            return
+        now.close()
+        raise IndexMismatchError(
+            f"the library in {self.folder} was switched to {now.settings.model} since it was "
+            f"opened here with {self._library.settings.model}: close it and open it again"
+        )
 
     def _kept(self, load_encoder: Callable[[], Encoder]) -> Encoder:
         """The model that an add loads, for the questions that follow it."""

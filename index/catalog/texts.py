@@ -120,6 +120,15 @@ def texts_of(connection: Connection, number: int) -> list[VideoText]:
     return [VideoText(*row) for row in connection.execute(query)]
 
 
+def spread_texts(connection: Connection, kinds: Sequence[TextKind], *, limit: int) -> list[str]:
+    """Up to so many different texts of these kinds, evenly from all over the library."""
+    query = select(TextRecord.body).where(TextRecord.kind.in_(kinds)).order_by(TextRecord.id)
+    found = connection.execute(query).scalars()
+    bodies = list(dict.fromkeys(body for body in found if body.strip()))
+    step = max(1, len(bodies) / limit)
+    return [bodies[int(i * step)] for i in range(min(limit, len(bodies)))]
+
+
 def put_texts(
     connection: Connection,
     texts: Mapping[int, Iterable[VideoText]],

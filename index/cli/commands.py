@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
-from index.cli import exchange, listing, removal, upkeep, watching
+from index.cli import exchange, listing, models, removal, upkeep, watching
 from index.cli.collections import collections_app
 from index.cli.label import label
 from index.cli.loading import load_encoder_told
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     listing.register(index_app)
     removal.register(index_app)
     upkeep.register(index_app)
+    models.register(index_app)
     watching.register(index_app)
     index_app.add_typer(collections_app)
     exchange.register(index_app)

@@ -132,6 +132,7 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
         ("segments", f"{facts['segments']}: {_windows(facts)}"),
         ("on disk", f"{facts['bytes'] / 1e6:.1f} MB"),
         ("model", f"{printable(facts['model'])} ({facts['fingerprint'][:12]})"),
+        *_models_beside(facts["models"]),
         ("model runs on", facts["model_device"]),
         ("search runs on", f"{facts['search_device']} ({facts['search_device_reason']})"),
         ("generation", str(facts["generation"])),
@@ -140,6 +141,19 @@ def print_status(folder: Path, facts: Mapping[str, Any]) -> None:
         *(("warning", printable(warning)) for warning in facts["warnings"]),
     ]
     print_table(None, rows)
+
+
+def _models_beside(models: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Those that do not answer."""
+    return [
+        (
+            f"model {model['number']}",
+            f"{printable(model['name'])} ({model['fingerprint'][:12]}), {model['state']}: "
+            f"{_windows(model)}, {model['videos']} of {model['videos'] + model['lacking']} videos",
+        )
+        for model in models
+        if not model["answers"]
+    ]
 
 
 def _stale(count: int) -> str:

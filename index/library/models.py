@@ -25,6 +25,7 @@ from index.catalog.models import (
     switch_to,
 )
 from index.catalog.records import LibrarySettings, ModelStatus
+from index.catalog.texts import TextKind, spread_texts
 from index.errors import ModelIncompleteError, UnknownModelError
 from index.library.lock import lease
 from index.vectors.leftovers import remove_part
@@ -54,6 +55,11 @@ class Models:
         """
         with self._catalog.read_transaction() as connection:
             return self._named(connection, model)
+
+    def texts(self, *kinds: TextKind, limit: int) -> list[str]:
+        """Some texts of the library's videos, evenly from all over it, to compare models on."""
+        with self._catalog.read_transaction() as connection:
+            return spread_texts(connection, kinds, limit=limit)
 
     def begin(self, settings: LibrarySettings) -> LibrarySettings:
         """List a model that is to be built, unless it is there; its settings with its number.

@@ -67,9 +67,9 @@ def open_for_adding(
         library = Library.open(folder)
     except LibraryNotFoundError:
         windows = choose_windows(window_seconds, hop_seconds)
-        encoder = load(_absolute(model), device)
+        encoder = load(None if model is None else absolute_name(model), device)
         settings = LibrarySettings(
-            model=_absolute(encoder.name) or encoder.name,
+            model=absolute_name(encoder.name),
             fingerprint=encoder.fingerprint,
             embed_dim=encoder.embed_dim,
             window_seconds=windows.window_seconds,
@@ -79,7 +79,7 @@ def open_for_adding(
 
     @functools.cache
     def load_encoder() -> Encoder:
-        encoder = load(_absolute(model) or library.settings.model, device)
+        encoder = load(library.settings.model if model is None else absolute_name(model), device)
         library.require(fingerprint=encoder.fingerprint, model=encoder.name)
         return encoder
 
@@ -103,7 +103,7 @@ def _is_known_to_fit(library: Library, model: str) -> bool:
 
     fingerprint = known_fingerprint(model)
     if fingerprint is None:
-        return _absolute(model) == library.settings.model
+        return absolute_name(model) == library.settings.model
     library.require(fingerprint=fingerprint, model=model)
     return True
 
@@ -121,9 +121,9 @@ def _refuse_other_windows(
             )
 
 
-def _absolute(model: str | None) -> str | None:
+def absolute_name(model: str) -> str:
     """A model's folder must be found again from any working directory."""
-    if model is not None and Path(model).expanduser().is_dir():
+    if Path(model).expanduser().is_dir():
         return str(Path(model).expanduser().resolve())
     return model
 

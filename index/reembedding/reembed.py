@@ -21,6 +21,7 @@ from index.ingest.outcomes import CHANGED_CODE, GONE_CODE, EmbeddedVideo, KnownV
 from index.ingest.pipeline import Bounds, Decoder
 from index.library.add import PUBLISH_EVERY_SEGMENTS
 from index.library.library import Library
+from index.library.opening import absolute_name
 from index.library.writer import LibraryWriter
 from index.reembedding.report import ReembedInterrupted, ReembedReport, ReembedTally
 from index.segments import Windows
@@ -89,7 +90,7 @@ class _Run:
         own = library.settings
         windows = windows or Windows(own.window_seconds, own.hop_seconds)
         asked = LibrarySettings(
-            model=encoder.name,
+            model=absolute_name(encoder.name),
             fingerprint=encoder.fingerprint,
             embed_dim=encoder.embed_dim,
             window_seconds=windows.window_seconds,
