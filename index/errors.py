@@ -12,6 +12,7 @@ InputError
   - ModelIncompleteError      a model lacks vectors that what was asked for needs
   - UnknownCollectionError    no collection of that name in the library
   - UnknownRootError          no root of that name in the library
+  - UnknownSnapshotError      no snapshot of that name of the library
   - RootGoneError             the folder of a root is gone or empty: its disk may just be away
   - FilterError               a filter that cannot be read, or names what the library does not have
 LibraryError
@@ -102,6 +103,12 @@ class UnknownRootError(InputError):
     """The library has no root of that name."""
 
     code = "unknown-root"
+
+
+class UnknownSnapshotError(InputError):
+    """The library has no snapshot of that name."""
+
+    code = "unknown-snapshot"
 
 
 class RootGoneError(InputError):

@@ -25,6 +25,7 @@ from index.errors import (
     LibraryError,
     UnknownCollectionError,
     UnknownRootError,
+    UnknownSnapshotError,
     UnknownVideoError,
 )
 
@@ -75,6 +76,7 @@ STATUS: dict[type[Exception], int] = {
     UnknownVideoError: 404,
     UnknownCollectionError: 404,
     UnknownRootError: 404,
+    UnknownSnapshotError: 404,
     MediaGoneError: 404,
     UploadTooLargeError: 413,
     UnsupportedUploadError: 415,

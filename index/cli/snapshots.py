@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from index.cli.options import Json, LibraryFolder, print_json
+from index.cli.options import DryRun, Json, LibraryFolder, Wait, print_json
 from index.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ snapshot_app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `cpd index snapshot list` shows.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing, tell what would be.")]
 
 
 @snapshot_app.command("create")
@@ -69,9 +68,7 @@ def restore(
     no_backup: Annotated[
         bool, typer.Option("--no-backup", help="Do not keep what the library holds now.")
     ] = False,
-    wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds to wait for an add, or the like.")
-    ] = 0,
+    wait: Wait = 0,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -107,8 +104,7 @@ def drop(
     from index.library.library import Library
 
     with Library.open(library) as opened:
-        snapshots = opened.snapshots
-        snapshot = snapshots.get(name) if dry_run else snapshots.drop(name)
+        snapshot = opened.snapshots.drop(name, dry_run=dry_run)
     if as_json:
         print_json({"dropped": snapshot.as_json(), "dry_run": dry_run})
     else:

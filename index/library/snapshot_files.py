@@ -30,8 +30,15 @@ from filelock import FileLock, Timeout
 from cpd_model.errors import InputError
 from index.catalog.connection import CATALOG_NAME, Catalog
 from index.catalog.copying import CopiedPart, CopyFacts, copy_catalog, describe_copy
+from index.catalog.names import told
 from index.catalog.parts import names_of_parts
-from index.errors import LibraryBusyError, LibraryCorruptError, LibraryError
+from index.errors import (
+    LibraryBusyError,
+    LibraryCorruptError,
+    LibraryError,
+    UnknownSnapshotError,
+)
+from index.filters.scanner import shorten
 from index.vectors.checked_file import sync_folder
 from index.vectors.part_files import PARTS_NAME
 
@@ -130,14 +137,15 @@ def find_snapshot(folder: Path, name: str) -> Snapshot:
     """One snapshot by its name.
 
     Raises:
-        InputError: there is none of that name.
+        UnknownSnapshotError: there is none of that name.
     """
-    for snapshot in list_snapshots(folder):
+    listed = list_snapshots(folder)
+    for snapshot in listed:
         if snapshot.name == name:
             return snapshot
-    raise InputError(
-        f"the library in {folder} has no snapshot {name[:100]!r}: "
-        f"`cpd index snapshot list` shows those that it has"
+    has = told(snapshot.name for snapshot in listed)
+    raise UnknownSnapshotError(
+        f"the library in {folder} has no snapshot {shorten(name)}; it has: {has}"
     )
 
 

@@ -100,17 +100,22 @@ class Snapshots:
         """One of them.
 
         Raises:
-            InputError: there is none of that name.
+            UnknownSnapshotError: there is none of that name.
         """
         return find_snapshot(self._folder, name)
 
-    def drop(self, name: str) -> Snapshot:
+    def drop(self, name: str, *, dry_run: bool = False) -> Snapshot:
         """Delete a snapshot; what it was.
 
+        Args:
+            dry_run: change nothing, only tell which one it would be.
+
         Raises:
-            InputError: there is none of that name.
+            UnknownSnapshotError: there is none of that name.
             LibraryError: the library is read-only here.
         """
+        if dry_run:
+            return self.get(name)
         self._catalog.require_writable()
         with snapshots_lock(self._folder):
             snapshot = find_snapshot(self._folder, name)
@@ -128,7 +133,8 @@ class Snapshots:
             wait_seconds: how long to wait for an add, or another long run, to end.
 
         Raises:
-            InputError: there is no snapshot of that name, or it is of another library.
+            UnknownSnapshotError: there is none of that name.
+            InputError: it is of another library.
             LibraryBusyError: another run has the lease, or others keep writing.
             LibraryError: the disk is full, or a newer program made the snapshot; nothing was
                 changed.

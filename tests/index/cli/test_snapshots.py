@@ -69,8 +69,8 @@ def test_a_restore_without_a_backup_keeps_nothing(call: Call, own: Path) -> None
     ("words", "sentence"),
     [
         (("create", "a/b"), "'a/b' cannot be a snapshot's name: take up to 100 letters"),
-        (("restore", "gone"), "has no snapshot 'gone': `cpd index snapshot list` shows"),
-        (("drop", "gone", "--dry-run"), "has no snapshot 'gone'"),
+        (("restore", "gone"), 'has no snapshot "gone"; it has: none yet'),
+        (("drop", "gone", "--dry-run"), 'has no snapshot "gone"'),
     ],
 )
 def test_a_slip_of_the_pen_is_one_sentence(
