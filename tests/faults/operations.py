@@ -15,6 +15,8 @@ import numpy as np
 from cpd_model.encoder import Vectors
 from index.catalog import removal
 from index.catalog.embeddings import to_unit
+from index.exchange.exporting import export_library
+from index.exchange.importing import import_tables
 from index.exchange.merging import merge_libraries
 from index.filters import parse_filter
 from index.library.library import Library
@@ -168,6 +170,18 @@ def _merge(folder: Path) -> None:
         merge_libraries(folder, [Path(place) / "lib"])
 
 
+def _import(folder: Path) -> None:
+    """The same from a table."""
+    with tempfile.TemporaryDirectory() as place:
+        with Library.create(Path(place) / "lib", SETTINGS) as library:
+            with library.writer() as writer:
+                put_seed(writer, "/5.mp4", 5)
+                put_seed(writer, "/6.mp4", 6)
+                put_seed(writer, "/0.mp4", 0)
+            export_library(library, Path(place) / "table.parquet")
+        import_tables([Path(place) / "table.parquet"], folder)
+
+
 def _update(folder: Path) -> None:
     with Library.open(folder) as library, library.writer() as writer:
         put_seed(writer, "/0.mp4", 7)
@@ -269,6 +283,11 @@ OPERATIONS = {
     "add": Operation(
         prepare=make_full,
         run=_add,
+        states=(FULL, FULL | {"/5.mp4": 5}, FULL | {"/5.mp4": 5, "/6.mp4": 6}),
+    ),
+    "import": Operation(
+        prepare=make_full,
+        run=_import,
         states=(FULL, FULL | {"/5.mp4": 5}, FULL | {"/5.mp4": 5, "/6.mp4": 6}),
     ),
     "merge": Operation(
