@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpd_model.errors import InputError
+from index.catalog.embeddings import put_vectors
+from index.catalog.reads import number_of
+from index.catalog.records import LibrarySettings
 from index.catalog.taking_in import take_in_names
 from index.errors import IndexMismatchError
 from index.exchange.merging import merge_libraries
 from index.library.library import Library
 from tests.index.exchange.contents import answers, contents
 from tests.index.exchange.rich import put_rich, tag
-from tests.index.libraries import SETTINGS, file_version
+from tests.index.libraries import SETTINGS, file_version, unit_rows, windows
 
 
 @pytest.fixture
@@ -182,7 +185,44 @@ def test_a_library_is_not_merged_into_itself(shards: list[Path]) -> None:
         merge_libraries(shards[0], [shards[0]])
 
 
-@settings(max_examples=15, deadline=None)
+def test_vectors_of_all_models_that_both_have_come_along(tmp_path: Path) -> None:
+    other = replace(SETTINGS, fingerprint="dd" * 32, model="other")
+    for name, has_other in (("a", True), ("b", True), ("c", False)):
+        with Library.create(tmp_path / name, SETTINGS) as library:
+            with library.writer() as writer:
+                put_rich(writer, f"/{name}.mp4", ord(name))
+            if has_other:
+                embed_by_another(library, other, seed=ord(name) + 50)
+
+    both = merge_libraries(tmp_path / "a", [tmp_path / "b"])
+    one = merge_libraries(tmp_path / "c", [tmp_path / "b"])
+
+    assert (both.segments, both.models_left) == (6, [])
+    assert (one.segments, one.models_left) == (3, ["other (dddddddddddd)"])
+    with Library.open(tmp_path / "a", model_number=2) as merged:
+        query_D = unit_rows(3, seed=ord("b") + 50)[1]
+        (hit,) = merged.search(query_D, fingerprint=other.fingerprint, limit=1, merge=False)
+        assert (str(hit.path), hit.start_seconds) == ("/b.mp4", 2)
+        assert merged.verify() == []
+        assert merged.status().tail_segments == 0
+
+
+def embed_by_another(library: Library, model: LibrarySettings, *, seed: int) -> None:
+    """Give the library's one video vectors of a second model, which is ready then."""
+    settings = library.models.begin(model)
+    (row,) = library.videos(limit=None)
+    with library.catalog.write_transaction() as transaction:
+        put_vectors(
+            transaction,
+            number_of(transaction.connection, row.video_id),
+            segments=windows(3),
+            embeddings_SD=unit_rows(3, seed=seed),
+            model_number=settings.model_number,
+        )
+    library.models.finish(settings)
+
+
+@settings(max_examples=10, deadline=None)
 @given(
     places=st.lists(
         st.tuples(st.integers(0, 6), st.integers(0, 9)),
