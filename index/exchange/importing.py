@@ -49,6 +49,7 @@ def import_tables(
     with library:
         intake = Intake(library, listener or SilentIntakeListener())
         with library.lease(wait_seconds=wait_seconds) as writer:
+            library.models.require_answering(library.settings)
             for foot in feet:
                 writer.take_in_names(roots=foot.roots, collections=foot.collections)
                 for video in read_videos(foot, modules):

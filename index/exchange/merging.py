@@ -60,6 +60,7 @@ def merge_libraries(
             target = stack.enter_context(Library.create(into, new))
         intake = Intake(target, listener or SilentIntakeListener())
         with target.lease(wait_seconds=wait_seconds) as writer:
+            target.models.require_answering(target.settings)
             for library in opened:
                 _merge_one(intake, writer, library)
             intake.finish(writer)

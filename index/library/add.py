@@ -99,6 +99,7 @@ def add_videos(
     try:
         found = find_videos(paths, leave_out=library.folder, only=only)
         with library.lease(wait_seconds=wait_seconds) as writer:
+            library.models.require_answering(library.settings)  # a switch may have come before
             if prune:
                 plan_prune(library.catalog, named=paths)  # refused before anything is done
             library.roots.make(named_folders(paths))

@@ -26,7 +26,7 @@ from index.catalog.models import (
 )
 from index.catalog.records import LibrarySettings, ModelStatus
 from index.catalog.texts import TextKind, spread_texts
-from index.errors import ModelIncompleteError, UnknownModelError
+from index.errors import IndexMismatchError, ModelIncompleteError, UnknownModelError
 from index.library.lock import lease
 from index.vectors.leftovers import remove_part
 from index.vectors.part_files import PARTS_NAME
@@ -73,6 +73,22 @@ class Models:
         """The videos that a model has no vectors of, first seen first."""
         with self._catalog.read_transaction() as connection:
             return lacking_videos(connection, model.model_number)
+
+    def require_answering(self, settings: LibrarySettings) -> None:
+        """Refuse to go on with a model that answered when the library was opened, and no more.
+
+        What a run wrote of it would be found by nobody. The caller holds the lease.
+
+        Raises:
+            IndexMismatchError: another model answers by now.
+        """
+        answering = next(each for each in self if each.answers)
+        if answering.number != settings.model_number:
+            raise IndexMismatchError(
+                f"model {answering.number} ({answering.name}) answers in the library in "
+                f"{self._folder} by now, no more {settings.model} as when it was opened: run again "
+                f"to go on with the one that answers"
+            )
 
     def finish(self, model: LibrarySettings) -> None:
         """Note that a run has gone through all videos for a model: it may answer."""

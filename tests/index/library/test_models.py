@@ -111,6 +111,18 @@ def test_a_switch_waits_for_long_runs(library: Library) -> None:
         library.models.switch("wide")
 
 
+def test_an_add_that_waited_for_a_switch_is_refused_instead_of_found_by_nobody(
+    library: Library, folder: Path
+) -> None:
+    library.models.switch("wide")
+    (folder / "moved.mp4").write_text("new content")
+
+    with pytest.raises(IndexMismatchError, match=r"model 2 \(wide\) answers .* run again"):
+        add(library, folder)
+
+    assert in_models(library) == [(3, 0), (3, 0)]
+
+
 def test_unknown_and_ambiguous_names_are_told(library: Library) -> None:
     build(library, WIDE, windows=Windows(2, 2))
 
