@@ -7,7 +7,7 @@ that was never meant to be is told from those that were.
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from index.filters import parse_filter
 from index.library.library import Library
 from index.library.writer import LibraryWriter
 from tests.index.first_library import make_first_library
-from tests.index.libraries import SETTINGS, file_version, flip_a_bit, put, unit_rows
+from tests.index.libraries import SETTINGS, file_version, flip_a_bit, put, unit_rows, windows
 
 State = dict[str, int]
 """What a library holds: the seed of each path's vectors."""
@@ -43,6 +43,10 @@ ORDER = (0, 3, 1, 4)
 
 ROOTED: State = {f"/old{path}": seed for path, seed in FULL.items()}
 """Of `make_rooted`."""
+
+
+SECOND = replace(SETTINGS, model="second", fingerprint="5e" * 32)
+"""Of a second model for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +94,8 @@ def answer(state: Mapping[str, int], query_seed: int) -> list[Window]:
 def found(library: Library, query_seed: int) -> list[Window]:
     """The same from the library."""
     query_D = unit_rows(1, seed=query_seed)[0]
-    hits = library.search(query_D, fingerprint=SETTINGS.fingerprint, limit=1000, merge=False)
+    model = library.settings.fingerprint
+    hits = library.search(query_D, fingerprint=model, limit=1000, merge=False)
     return [(str(hit.path), hit.start_seconds, hit.score) for hit in hits]
 
 
@@ -269,6 +274,50 @@ def _drop(folder: Path) -> None:
             library.snapshots.drop(snapshot.name)
 
 
+def make_one_of_a_content(folder: Path) -> None:
+    """A library whose videos differ, two of them in a part."""
+    with Library.create(folder, SETTINGS) as library, library.writer() as writer:
+        for path, seed in FULL.items():
+            content_hash = f"{seed:064x}"
+            put(writer, path, unit_rows(NUM_SEGMENTS, seed=seed), content_hash=content_hash)
+            if seed == 1:
+                writer.publish()
+
+
+def make_second(folder: Path) -> None:
+    """The same with a second model, of which a video is in no part."""
+    make_one_of_a_content(folder)
+    _reembed(folder)
+
+
+def _reembed(folder: Path) -> None:
+    """What a reembed does once the videos are decoded."""
+    with Library.open(folder) as library, library.lease() as writer:
+        model = library.models.begin(SECOND)
+        for video in library.models.lacking(model):
+            assert video.content_hash is not None
+            writer.put_vectors(
+                video.content_hash,
+                segments=windows(NUM_SEGMENTS),
+                embeddings_SD=unit_rows(NUM_SEGMENTS, seed=20 + int(video.content_hash, 16)),
+                model=model,
+            )
+        writer.publish()
+        writer.compact()
+        library.models.finish(model)
+
+
+def _switch(folder: Path) -> None:
+    with Library.open(folder) as library:
+        library.models.switch("second")
+
+
+def _drop_model(folder: Path) -> None:
+    with Library.open(folder) as library:
+        if len(library.models) > 1:
+            library.models.drop("second")
+
+
 def _create(folder: Path) -> None:
     Library.create(folder, SETTINGS).close()
 
@@ -322,5 +371,12 @@ OPERATIONS = {
     "snapshot": Operation(prepare=make_full, run=_keep, states=(FULL,)),
     "restore": Operation(prepare=make_kept, run=_restore, states=(LATER, THEN)),
     "drop": Operation(prepare=make_kept, run=_drop, states=(LATER,)),
+    "reembed": Operation(prepare=make_one_of_a_content, run=_reembed, states=(FULL,)),
+    "switch": Operation(
+        prepare=make_second,
+        run=_switch,
+        states=(FULL, {path: 20 + seed for path, seed in FULL.items()}),
+    ),
+    "drop model": Operation(prepare=make_second, run=_drop_model, states=(FULL,)),
     "migrate": Operation(prepare=make_first, run=_migrate, states=({"/a.mp4": 5},)),
 }

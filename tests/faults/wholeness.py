@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from index.catalog.parts import names_of_parts
 from index.errors import LibraryNotFoundError
 from index.library.library import Library
 from index.library.verify import verify_library
@@ -50,9 +51,14 @@ def check_finishes(folder: Path, operation: str) -> None:
         check_answers(library, state)
         assert library.verify() == []
         status = library.status()
+        assert [model.lacking for model in library.models if model.state == "ready"] == [0] * len(
+            library.models
+        )
+        with library._catalog.read_transaction() as connection:
+            num_parts = len(names_of_parts(connection))
     assert status.warnings == []
     parts = folder / "parts"
-    assert len(list(parts.iterdir()) if parts.exists() else []) == status.parts
+    assert len(list(parts.iterdir()) if parts.exists() else []) == num_parts
     root = folder / "snapshots"
     with Library.open(folder) as library:
         library.snapshots.create("next")  # which clears away what killed runs left
