@@ -51,7 +51,17 @@ class Reader:
 
 @pytest.mark.parametrize(
     "operation",
-    ["add", "update", "remove", "remove many", "set root", "publish", "compact", "repair"],
+    [
+        "add",
+        "update",
+        "remove",
+        "remove many",
+        "set root",
+        "publish",
+        "compact",
+        "repair",
+        "restore",
+    ],
 )
 def test_a_reader_in_another_process_sees_one_state_after_the_other(
     operation: str, children: Children, prepared: Prepare, tmp_path: Path
@@ -75,7 +85,13 @@ def test_a_reader_in_another_process_sees_one_state_after_the_other(
 
 @pytest.mark.parametrize(
     "operation",
-    ["update", "publish", pytest.param("add", marks=LONG), pytest.param("compact", marks=LONG)],
+    [
+        "update",
+        "publish",
+        "restore",
+        pytest.param("add", marks=LONG),
+        pytest.param("compact", marks=LONG),
+    ],
 )
 def test_a_search_between_any_two_durable_calls_sees_a_state_that_was_meant(
     operation: str, children: Children, prepared: Prepare, tmp_path: Path
