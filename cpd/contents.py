@@ -52,12 +52,12 @@ class LibraryContents(ABC):
 
     @property
     def collections(self) -> Collections:
-        """Named sets of its videos: `list`, `create`, `rename`, `drop`, `add`, `remove`."""
+        """Named sets of its videos: `list`, `get`, `create`, `rename`, `drop`, `add`, `remove`."""
         return self._opened().collections
 
     @property
     def roots(self) -> Roots:
-        """The folders that its videos stand in: `list`, `set`, `rename`, `drop`."""
+        """The folders that its videos stand in: `list`, `get`, `set`, `rename`, `drop`."""
         return self._opened().roots
 
     def remove(

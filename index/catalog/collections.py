@@ -88,8 +88,9 @@ def collection_number(connection: Connection, name: str) -> int:
     return number
 
 
-def list_collections(connection: Connection) -> list[CollectionRow]:
-    """All of them, by name."""
+def list_collections(connection: Connection, *, number: int | None = None) -> list[CollectionRow]:
+    """All of them, by name, or the one of a number."""
+    asked = () if number is None else (CollectionRecord.number == number,)
     indexed = and_(
         VideoRecord.number == CollectionVideoRecord.video_number, VideoRecord.state == "indexed"
     )
@@ -105,6 +106,7 @@ def list_collections(connection: Connection) -> list[CollectionRow]:
         .select_from(CollectionRecord)
         .outerjoin(CollectionVideoRecord, within)
         .outerjoin(VideoRecord, indexed)
+        .where(*asked)
         .group_by(CollectionRecord.number)
     )
     return sorted(
@@ -112,8 +114,8 @@ def list_collections(connection: Connection) -> list[CollectionRow]:
     )
 
 
-def rename_collection(connection: Connection, name: str, new_name: str) -> None:
-    """Give it another name; the same in another case is another.
+def rename_collection(connection: Connection, name: str, new_name: str) -> int:
+    """Give it another name, the same in another case is another; its number.
 
     Raises:
         UnknownCollectionError: there is none of that name.
@@ -124,6 +126,7 @@ def rename_collection(connection: Connection, name: str, new_name: str) -> None:
     require_free(clean, _numbers(connection), what=_WHAT, number=number)
     same = CollectionRecord.number == number
     connection.execute(update(CollectionRecord).where(same).values(name=clean))
+    return number
 
 
 def drop_collection(connection: Connection, number: int) -> None:
@@ -146,12 +149,9 @@ def take_out(connection: Connection, number: int, videos_N: NDArray[np.int64]) -
     connection.execute(_TAKE, _asked(number, videos_N))
 
 
-def count_in(connection: Connection, number: int, videos_N: NDArray[np.int64] | None) -> int:
-    """How many of these videos are in a collection; how many are in it at all for None."""
-    if videos_N is not None:
-        return int(connection.execute(_COUNT, _asked(number, videos_N)).scalar_one())
-    of_it = CollectionVideoRecord.collection_number == number
-    return connection.execute(select(func.count()).where(of_it)).scalar_one()
+def count_in(connection: Connection, number: int, videos_N: NDArray[np.int64]) -> int:
+    """How many of these videos are in a collection."""
+    return int(connection.execute(_COUNT, _asked(number, videos_N)).scalar_one())
 
 
 def _asked(number: int, videos_N: NDArray[np.int64]) -> dict[str, int | str]:

@@ -75,8 +75,9 @@ def all_roots(connection: Connection) -> list[Root]:
     return sorted((Root(*row) for row in rows), key=lambda root: root.name)
 
 
-def list_roots(connection: Connection) -> list[RootRow]:
-    """All of them and how much is in each, by name."""
+def list_roots(connection: Connection, *, number: int | None = None) -> list[RootRow]:
+    """All of them and how much is in each, by name, or the one of a number."""
+    asked = () if number is None else (RootRecord.number == number,)
     indexed = VideoRecord.state == "indexed"
     seconds = func.coalesce(func.sum(VideoRecord.__table__.c.duration_seconds), 0.0)
     rows = connection.execute(
@@ -89,6 +90,7 @@ def list_roots(connection: Connection) -> list[RootRow]:
         )
         .select_from(RootRecord)
         .outerjoin(VideoRecord, VideoRecord.root_number == RootRecord.number)
+        .where(*asked)
         .group_by(RootRecord.number)
     )
     return sorted(
@@ -181,8 +183,8 @@ def move_root(transaction: WriteTransaction, root: Root, path: Path) -> int:
     return len(moved)
 
 
-def rename_root(connection: Connection, name: str, new_name: str) -> None:
-    """Give it another name; the same in another case is another.
+def rename_root(connection: Connection, name: str, new_name: str) -> int:
+    """Give it another name, the same in another case is another; its number.
 
     Raises:
         UnknownRootError: there is none of that name.
@@ -194,21 +196,15 @@ def rename_root(connection: Connection, name: str, new_name: str) -> None:
     require_free(clean, known, what=_WHAT, number=root.number)
     same = RootRecord.number == root.number
     connection.execute(update(RootRecord).where(same).values(name=clean))
+    return root.number
 
 
-def drop_root(connection: Connection, root: Root) -> int:
-    """Forget a root; its videos are in the root around it then. How many videos and failures."""
+def drop_root(connection: Connection, root: Root) -> None:
+    """Forget a root; its videos are in the root around it then."""
     of_it = VideoRecord.root_number == root.number
     outer = innermost_root(connection, root.path)
-    moved = connection.execute(update(VideoRecord).where(of_it).values(root_number=outer))
+    connection.execute(update(VideoRecord).where(of_it).values(root_number=outer))
     connection.execute(delete(RootRecord).where(RootRecord.number == root.number))
-    return moved.rowcount
-
-
-def count_in(connection: Connection, root: Root) -> int:
-    """How many videos and failures have it as their innermost root."""
-    of_it = VideoRecord.root_number == root.number
-    return connection.execute(select(func.count(VideoRecord.number)).where(of_it)).scalar_one()
 
 
 def _claim(connection: Connection, number: int, path: Path) -> None:

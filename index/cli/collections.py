@@ -7,7 +7,7 @@ import typer
 
 from index.cli.choosing import chosen_videos
 from index.cli.options import DryRun, Json, LibraryFolder, Where, print_json
-from index.cli.printing import print_table
+from index.cli.printing import counted, print_table
 
 if TYPE_CHECKING:
     from index.library.collections import Collections
@@ -30,8 +30,8 @@ def create(name: Name, library: LibraryFolder, as_json: Json = False) -> None:
     from index.library.library import Library
 
     with Library.open(library) as opened:
-        opened.collections.create(name)
-    _tell(as_json, f"{name}: made", created=name)
+        made = opened.collections.create(name)
+    _tell(as_json, f"{made.name}: made", **made._asdict())
 
 
 @collections_app.command("list")
@@ -61,8 +61,8 @@ def rename(
     from index.library.library import Library
 
     with Library.open(library) as opened:
-        opened.collections.rename(name, new_name)
-    _tell(as_json, f"{name} is {new_name} now", renamed=name, name=new_name)
+        renamed = opened.collections.rename(name, new_name)
+    _tell(as_json, f"{name} is {renamed.name} now", renamed=name, **renamed._asdict())
 
 
 @collections_app.command("drop")
@@ -73,10 +73,12 @@ def drop(
     from index.library.library import Library
 
     with Library.open(library) as opened:
-        num_videos = opened.collections.drop(name, dry_run=dry_run)
+        dropped = opened.collections.drop(name, dry_run=dry_run)
     would = "would be dropped" if dry_run else "dropped"
-    sentence = f"{name}: {would}; {_videos(num_videos)} of it stay in the library"
-    _tell(as_json, sentence, dropped=name, videos=num_videos, dry_run=dry_run)
+    sentence = (
+        f"{dropped.name}: {would}; {counted(dropped.videos, 'video')} of it stay in the library"
+    )
+    _tell(as_json, sentence, dropped=dropped._asdict(), dry_run=dry_run)
 
 
 @collections_app.command("add")
@@ -89,7 +91,7 @@ def add(
 ) -> None:
     """Put videos into a collection: those that are named, or that a filter means."""
     changed = _change(library, videos, where, lambda of, chosen: of.add(name, chosen))
-    _tell(as_json, f"{name}: {_videos(changed)} put in", collection=name, videos=changed)
+    _tell(as_json, f"{name}: {counted(changed, 'video')} put in", collection=name, videos=changed)
 
 
 @collections_app.command("remove")
@@ -106,7 +108,7 @@ def remove(
         library, videos, where, lambda of, chosen: of.remove(name, chosen, dry_run=dry_run)
     )
     would = "would be taken out" if dry_run else "taken out"
-    sentence = f"{name}: {_videos(changed)} {would}"
+    sentence = f"{name}: {counted(changed, 'video')} {would}"
     _tell(as_json, sentence, collection=name, videos=changed, dry_run=dry_run)
 
 
@@ -121,10 +123,6 @@ def _change(
     videos = chosen_videos(named or [], where)
     with Library.open(library) as opened:
         return change(opened.collections, videos)
-
-
-def _videos(count: int) -> str:
-    return f"{count} video{'' if count == 1 else 's'}"
 
 
 def _tell(as_json: bool, sentence: str, **content: object) -> None:

@@ -9,7 +9,7 @@ import typer
 from cpd_model.errors import InputError
 from index.cli.loading import load_encoder_told, say
 from index.cli.options import Collections, Device, Hop, Json, Model, Where, Window, print_json
-from index.cli.printing import print_labels, print_table, short_path
+from index.cli.printing import counted, print_labels, print_table, short_path
 
 if TYPE_CHECKING:
     from index.catalog.records import VideoRow
@@ -125,7 +125,7 @@ def _tell_stored(labelled: _Labelled, *, top: int, timeline: bool, as_json: bool
     for video, one in labelled if timeline else []:
         typer.echo(short_path(video.path))
         print_labels(one, top=top, timeline=True)
-    typer.echo(f"{len(labelled)} video{'' if len(labelled) == 1 else 's'} labelled")
+    typer.echo(f"{counted(len(labelled), 'video')} labelled")
 
 
 def _as_json(

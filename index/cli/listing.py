@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from index.cli.options import Collections, Json, LibraryFolder, Where, print_json
-from index.cli.printing import clock_time, print_table, short_path
+from index.cli.printing import clock_time, counted, print_table, short_path
 
 if TYPE_CHECKING:
     from index.catalog.records import VideoRow
@@ -64,7 +64,7 @@ def _print_videos(videos: "list[VideoRow]", *, total: int) -> None:
             ],
         )
     more = f"; the first {len(videos)} are shown, --limit shows more" if total > len(videos) else ""
-    typer.echo(f"{total} video{'' if total == 1 else 's'}{more}")
+    typer.echo(f"{counted(total, 'video')}{more}")
 
 
 def _as_json(video: "VideoRow") -> dict[str, Any]:

@@ -8,8 +8,8 @@ import typer
 
 from cpd_model.errors import InputError
 from cpd_model.exit_status import NOT_ALL_WELL
-from index.cli.options import Json, LibraryFolder, Where, print_json
-from index.cli.printing import print_metadata, print_texts, short_path
+from index.cli.options import DryRun, Json, LibraryFolder, Where, print_json
+from index.cli.printing import counted, print_metadata, print_texts, short_path
 
 if TYPE_CHECKING:
     from index.library.metadata import Metadata
@@ -54,7 +54,7 @@ def set_metadata(
     if as_json:
         print_json({"videos": num_videos, "unknown": [str(name) for name in unknown]})
     else:
-        typer.echo(f"set on {num_videos} video{'' if num_videos == 1 else 's'}")
+        typer.echo(f"set on {counted(num_videos, 'video')}")
         for name in unknown:
             typer.echo(f"not in the library: {short_path(name)}")
     if unknown:
@@ -93,9 +93,7 @@ def unset_metadata(
         typer.Argument(metavar="[PATH|ID] KEY...", help="A video, and keys that you said."),
     ] = None,
     where: Where = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing, tell how many it would be.")
-    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Take back what you said under some keys; what files say there counts again."""
@@ -108,7 +106,7 @@ def unset_metadata(
         print_json({"videos": num_videos, "dry_run": dry_run})
     else:
         would = "would be unset" if dry_run else "unset"
-        typer.echo(f"{would} on {num_videos} video{'' if num_videos == 1 else 's'}")
+        typer.echo(f"{would} on {counted(num_videos, 'video')}")
 
 
 def _set_each(

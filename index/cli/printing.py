@@ -44,6 +44,11 @@ def short_path(path: str | Path) -> str:
     return printable(text.removeprefix(below))
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 video`, `2 videos`."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def print_hits(hits: "Hits", *, is_narrowed: bool = False) -> None:
     """A table of moments, best first.
 
@@ -164,7 +169,7 @@ def _vectors(facts: Mapping[str, Any]) -> str:
     """`3 parts, exact; 12 newer segments in memory; 40 removed ones to be cleared away`"""
     number = facts["parts"]
     searched = "exact" if facts["exact"] else f"approximate, recall {facts['recall']:.3f}"
-    sentence = [f"{number} part{'' if number == 1 else 's'}, {searched}"]
+    sentence = [f"{counted(number, 'part')}, {searched}"]
     if facts["tail_segments"]:
         sentence.append(f"{facts['tail_segments']} newer segments in memory")
     if facts["removed_segments"]:

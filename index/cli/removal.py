@@ -7,7 +7,7 @@ import typer
 
 from index.cli.choosing import MOST_UNASKED, chosen_videos, confirm_removal
 from index.cli.options import DryRun, Json, LibraryFolder, Wait, Where, print_json
-from index.cli.printing import short_path
+from index.cli.printing import counted, short_path
 
 if TYPE_CHECKING:
     from index.library.pruning import PruneReport
@@ -99,9 +99,11 @@ def print_removal(report: "RemovalReport") -> None:
     """The paths that went, the first of many, and how many there were."""
     _print_paths(report.removed)
     would = "would be removed" if report.dry_run else "removed"
-    typer.echo(f"{_videos(len(report.removed))} {would} from the library; the files stay")
+    typer.echo(f"{counted(len(report.removed), 'video')} {would} from the library; the files stay")
     if report.changed:
-        typer.echo(f"{_videos(len(report.changed))} changed meanwhile and stayed; run again:")
+        typer.echo(
+            f"{counted(len(report.changed), 'video')} changed meanwhile and stayed; run again:"
+        )
         _print_paths(report.changed)
 
 
@@ -111,9 +113,13 @@ def print_pruned(report: "PruneReport") -> None:
     _print_paths(removal.removed)
     would = "would be removed" if removal.dry_run else "removed"
     count = len(removal.removed)
-    typer.echo(f"{_videos(count)} {would}, whose files are gone; {report.files} looked for")
+    typer.echo(
+        f"{counted(count, 'video')} {would}, whose files are gone; {report.files} looked for"
+    )
     if removal.changed:
-        typer.echo(f"{_videos(len(removal.changed))} changed meanwhile and stayed; run again")
+        typer.echo(
+            f"{counted(len(removal.changed), 'video')} changed meanwhile and stayed; run again"
+        )
     for path, reason in report.unreachable[:_SHOWN]:
         typer.echo(f"cannot be looked at, stays: {short_path(path)} ({reason})")
     if len(report.unreachable) > _SHOWN:
@@ -125,7 +131,3 @@ def _print_paths(videos: "Sequence[RemovedVideo]") -> None:
         typer.echo(f"  {short_path(video.path)}")
     if len(videos) > _SHOWN:
         typer.echo(f"  ... and {len(videos) - _SHOWN} more (--json lists all)")
-
-
-def _videos(count: int) -> str:
-    return f"{count} video{'' if count == 1 else 's'}"

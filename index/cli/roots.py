@@ -1,12 +1,15 @@
 """`cpd index root list|set|rename|drop`: the folders that videos stand in."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from index.cli.options import DryRun, Json, LibraryFolder, Wait, print_json
-from index.cli.printing import print_table, short_path
+from index.cli.printing import counted, print_table, short_path
+
+if TYPE_CHECKING:
+    from index.catalog.roots import RootRow
 
 roots_app = typer.Typer(
     name="root",
@@ -25,7 +28,7 @@ def list_roots(library: LibraryFolder, as_json: Json = False) -> None:
     with Library.open(library) as opened:
         rows = opened.roots.list()
     if as_json:
-        print_json({"roots": [row._asdict() | {"path": str(row.path)} for row in rows]})
+        print_json({"roots": [_as_json(row) for row in rows]})
     elif rows:
         told = [
             (row.name, short_path(row.path), str(row.videos), str(row.failed), f"{row.hours:.2f}")
@@ -74,11 +77,11 @@ def rename(
     from index.library.library import Library
 
     with Library.open(library) as opened:
-        opened.roots.rename(name, new_name)
+        renamed = opened.roots.rename(name, new_name)
     if as_json:
-        print_json({"renamed": name, "name": new_name})
+        print_json({"renamed": name, **_as_json(renamed)})
     else:
-        typer.echo(f"{name} is {new_name} now")
+        typer.echo(f"{name} is {renamed.name} now")
 
 
 @roots_app.command("drop")
@@ -89,9 +92,14 @@ def drop(
     from index.library.library import Library
 
     with Library.open(library) as opened:
-        num_videos = opened.roots.drop(name, dry_run=dry_run)
+        dropped = opened.roots.drop(name, dry_run=dry_run)
     if as_json:
-        print_json({"dropped": name, "videos": num_videos, "dry_run": dry_run})
+        print_json({"dropped": _as_json(dropped), "dry_run": dry_run})
     else:
         would = "would be dropped" if dry_run else "dropped"
-        typer.echo(f"{name}: {would}; its {num_videos} videos stay in the library")
+        held = f"{counted(dropped.videos, 'video')} and {counted(dropped.failed, 'failure')}"
+        typer.echo(f"{dropped.name}: {would}; {held} of it stay in the library")
+
+
+def _as_json(row: "RootRow") -> dict[str, Any]:
+    return row._asdict() | {"path": str(row.path)}

@@ -41,7 +41,7 @@ from index.library.add_report import AddInterrupted, AddReport, Tally
 from index.library.collections_of_run import CollectionsOfRun
 from index.library.known_content import match_content
 from index.library.pruning import plan_prune
-from index.library.roots import named_folders
+from index.library.roots import make_roots, named_folders
 from index.library.sidecars import SidecarsOfRun
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def add_videos(
             library.models.require_answering(library.settings)  # a switch may have come before
             if prune:
                 plan_prune(library.catalog, named=paths)  # refused before anything is done
-            library.roots.make(named_folders(paths))
-            collecting = CollectionsOfRun(library.collections, collections)
+            make_roots(library.catalog, named_folders(paths))
+            collecting = CollectionsOfRun(library.catalog, collections)
             tally.on_settled = collecting.settle
             tally.collections = collecting.made if collections else None
             probes = RememberedProbes(decoder, gap_seconds=library.settings.window_seconds)

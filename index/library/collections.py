@@ -5,21 +5,19 @@ without regard to case.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
 from index.catalog import collections as stored
 from index.catalog.collections import CollectionRow
 from index.catalog.connection import Catalog
-from index.catalog.places import indexed_at
 from index.library.file_selection import select_files
 from index.library.selection import Videos
 
 
 class Collections:
-    """Makes, fills and drops them."""
+    """The collections of an open library."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -29,7 +27,16 @@ class Collections:
         with self._catalog.read_transaction() as connection:
             return stored.list_collections(connection)
 
-    def create(self, name: str) -> None:
+    def get(self, name: str) -> CollectionRow:
+        """One of them.
+
+        Raises:
+            UnknownCollectionError: there is none of that name.
+        """
+        with self._catalog.read_transaction() as connection:
+            return _row(connection, stored.collection_number(connection, name))
+
+    def create(self, name: str) -> CollectionRow:
         """Make an empty one.
 
         Args:
@@ -40,9 +47,10 @@ class Collections:
             LibraryError: the library is read-only here.
         """
         with self._catalog.write_transaction() as transaction:
-            stored.create_collection(transaction.connection, name)
+            connection = transaction.connection
+            return _row(connection, stored.create_collection(connection, name))
 
-    def rename(self, name: str, new_name: str) -> None:
+    def rename(self, name: str, new_name: str) -> CollectionRow:
         """Give it another name.
 
         Raises:
@@ -50,23 +58,24 @@ class Collections:
             InputError: another one has the new name, or it can be no name.
         """
         with self._catalog.write_transaction() as transaction:
-            stored.rename_collection(transaction.connection, name, new_name)
+            connection = transaction.connection
+            return _row(connection, stored.rename_collection(connection, name, new_name))
 
-    def drop(self, name: str, *, dry_run: bool = False) -> int:
-        """Forget the collection; its videos stay. How many were in it.
+    def drop(self, name: str, *, dry_run: bool = False) -> CollectionRow:
+        """Forget the collection; its videos stay. What it was.
 
         Args:
-            dry_run: only tell how many these are.
+            dry_run: change nothing, only tell which one it would be.
 
         Raises:
             UnknownCollectionError: there is none of that name.
         """
         with self._transaction(dry_run=dry_run) as connection:
             number = stored.collection_number(connection, name)
-            num_videos = stored.count_in(connection, number, None)
+            dropped = _row(connection, number)
             if not dry_run:
                 stored.drop_collection(connection, number)
-        return num_videos
+        return dropped
 
     def add(self, name: str, videos: Videos) -> int:
         """Put videos into it; how many were not in it before.
@@ -89,7 +98,7 @@ class Collections:
         """Take videos out of it, named as `add` takes them; how many were in it.
 
         Args:
-            dry_run: only tell how many these are.
+            dry_run: change nothing, only tell how many these are.
 
         Raises:
             UnknownCollectionError: there is none of that name.
@@ -104,43 +113,6 @@ class Collections:
                 stored.take_out(connection, number, videos_N)
         return num_videos
 
-    def make(self, names: Iterable[str]) -> Sequence[str]:
-        """Make those that are not there yet; these.
-
-        Raises:
-            InputError: one can be no name.
-        """
-        with self._catalog.read_transaction() as connection:
-            missing = [name for name in names if stored.find_collection(connection, name) is None]
-        made = []
-        for name in missing:
-            with self._catalog.write_transaction() as transaction:
-                # Somebody may have been faster, or a name be given twice.
-                if stored.find_collection(transaction.connection, name) is None:
-                    stored.create_collection(transaction.connection, name)
-                    made.append(name)
-        return made
-
-    def put_files(self, names: Sequence[str], paths: Sequence[Path]) -> None:
-        """Put the indexed videos at some paths into collections; nothing where all are in them.
-
-        Those that somebody dropped meanwhile are made again.
-        """
-        self.make(names)
-        with self._catalog.read_transaction() as connection:
-            videos_N = indexed_at(connection, paths)
-            lacking = [
-                name
-                for name in names
-                if stored.lacks(connection, stored.collection_number(connection, name), videos_N)
-            ]
-        if not lacking:
-            return
-        with self._catalog.write_transaction() as transaction:
-            for name in lacking:
-                number = stored.collection_number(transaction.connection, name)
-                stored.put_in(transaction.connection, number, videos_N)
-
     @contextlib.contextmanager
     def _transaction(self, *, dry_run: bool) -> Iterator[Connection]:
         if dry_run:
@@ -149,3 +121,8 @@ class Collections:
             return
         with self._catalog.write_transaction() as transaction:
             yield transaction.connection
+
+
+def _row(connection: Connection, number: int) -> CollectionRow:
+    (row,) = stored.list_collections(connection, number=number)
+    return row

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from cpd_model.errors import InputError
 from index.catalog import roots as stored
 from index.catalog.connection import Catalog
@@ -30,7 +32,7 @@ class RootChange(NamedTuple):
 
 
 class Roots:
-    """Makes, moves and forgets them."""
+    """The roots of an open library."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -39,6 +41,15 @@ class Roots:
         """All roots by name, each with `path`, `videos`, `failed` and `hours`."""
         with self._catalog.read_transaction() as connection:
             return stored.list_roots(connection)
+
+    def get(self, name: str) -> RootRow:
+        """One of them.
+
+        Raises:
+            UnknownRootError: there is none of that name.
+        """
+        with self._catalog.read_transaction() as connection:
+            return _row(connection, stored.root_named(connection, name).number)
 
     def set(
         self,
@@ -84,7 +95,7 @@ class Roots:
             moved = stored.move_root(transaction, root, folder)
             return RootChange(root.name, folder, made=False, moved=moved)
 
-    def rename(self, name: str, new_name: str) -> None:
+    def rename(self, name: str, new_name: str) -> RootRow:
         """Give it another name.
 
         Raises:
@@ -92,38 +103,42 @@ class Roots:
             InputError: another one has the new name, or it can be no name.
         """
         with self._catalog.write_transaction() as transaction:
-            stored.rename_root(transaction.connection, name, new_name)
+            connection = transaction.connection
+            return _row(connection, stored.rename_root(connection, name, new_name))
 
-    def drop(self, name: str, *, dry_run: bool = False) -> int:
-        """Forget a root; its videos stay, in the root around it where there is one.
+    def drop(self, name: str, *, dry_run: bool = False) -> RootRow:
+        """Forget a root; its videos stay, in the root around it where there is one. What it was.
 
         Args:
-            dry_run: only tell how many these are.
-
-        Returns:
-            How many videos and failures it had.
+            dry_run: change nothing, only tell which one it would be.
 
         Raises:
             UnknownRootError: there is none of that name.
         """
         if dry_run:
-            with self._catalog.read_transaction() as connection:
-                root = stored.root_named(connection, name)
-                return stored.count_in(connection, root)
+            return self.get(name)
         with self._catalog.write_transaction() as transaction:
             root = stored.root_named(transaction.connection, name)
-            return stored.drop_root(transaction.connection, root)
+            dropped = _row(transaction.connection, root.number)
+            stored.drop_root(transaction.connection, root)
+        return dropped
 
-    def make(self, folders: Iterable[Path]) -> Sequence[str]:
-        """Make roots of folders that lie in none, named after them; the names of the new ones."""
-        folders = tuple(folders)
-        with self._catalog.read_transaction() as connection:
-            if not stored.missing_roots(connection, folders):
-                return []
-        with self._catalog.write_transaction() as transaction:
-            connection = transaction.connection
-            missing = stored.missing_roots(connection, folders)
-            return [stored.make_root(connection, folder) for folder in missing]
+
+def _row(connection: Connection, number: int) -> RootRow:
+    (row,) = stored.list_roots(connection, number=number)
+    return row
+
+
+def make_roots(catalog: Catalog, folders: Iterable[Path]) -> list[str]:
+    """Make roots of folders that lie in none, named after them; the names of the new ones."""
+    folders = tuple(folders)
+    with catalog.read_transaction() as connection:
+        if not stored.missing_roots(connection, folders):
+            return []
+    with catalog.write_transaction() as transaction:
+        connection = transaction.connection
+        missing = stored.missing_roots(connection, folders)
+        return [stored.make_root(connection, folder) for folder in missing]
 
 
 def named_folders(paths: Sequence[str | Path]) -> set[Path]:

@@ -63,13 +63,13 @@ def search(folder: str | Path) -> cpd.Hits:
 
 
 def organize(library: cpd.Library) -> None:
-    library.collections.create("walks")
+    assert_type(library.collections.create("walks"), cpd.CollectionRow)
     assert_type(library.collections.add("walks", ["a.mp4", Path("videos")]), int)
     for collection in library.collections.list():
         assert_type(collection, cpd.CollectionRow)
         print(collection.name, collection.videos, collection.hours)
     held: cpd.Collections = library.collections
-    held.drop("walks", dry_run=True)
+    assert_type(held.drop("walks", dry_run=True).videos, int)
     for labelled in library.label_videos(["walking", "running"], where="collection:walks"):
         assert_type(labelled, cpd.LabelledVideo)
     removal = library.remove(cpd.parse_filter("duration>2h"), dry_run=True)

@@ -103,7 +103,7 @@ class ContentsAndTheirTwin(RuleBasedStateMachine):
             with pytest.raises(InputError, match="already"):
                 self.library.collections.create(name)
         else:
-            self.library.collections.create(name)
+            assert self.library.collections.create(name).videos == 0
             self.collections[name] = set()
 
     @rule(name=names)
@@ -113,7 +113,7 @@ class ContentsAndTheirTwin(RuleBasedStateMachine):
             with pytest.raises(UnknownCollectionError):
                 self.library.collections.drop(name)
         else:
-            assert self.library.collections.drop(name) == len(self.collections.pop(written))
+            assert self.library.collections.drop(name).videos == len(self.collections.pop(written))
 
     @rule(name=names, new_name=names)
     def rename(self, name: str, new_name: str) -> None:
@@ -122,7 +122,8 @@ class ContentsAndTheirTwin(RuleBasedStateMachine):
             with pytest.raises(InputError):
                 self.library.collections.rename(name, new_name)
         else:
-            self.library.collections.rename(name, new_name)
+            renamed = self.library.collections.rename(name, new_name)
+            assert renamed == self.library.collections.get(new_name)
             self.collections[new_name] = self.collections.pop(written)
 
     @rule(name=names, what=meant, where=filters | st.none(), into=st.booleans())

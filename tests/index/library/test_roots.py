@@ -12,7 +12,7 @@ from index.errors import LibraryBusyError, UnknownRootError
 from index.filters import parse_filter
 from index.library.library import Library
 from index.library.lock import lease
-from index.library.roots import named_folders
+from index.library.roots import make_roots, named_folders
 from tests.index.libraries import axis, file_version, make_library, put
 
 
@@ -91,7 +91,8 @@ def test_a_root_within_another_keeps_its_place_and_its_videos(library: Library) 
     assert in_root(library, "disk") == ["/elsewhere/a.mp4"]
     assert in_root(library, "usb") == ["/disk/usb/b.mp4"]
     assert set_root(library, "usb", "/elsewhere/usb") == 1
-    library.roots.drop("usb")
+    assert library.roots.drop("usb", dry_run=True) == library.roots.get("usb")
+    assert library.roots.drop("usb").path == Path("/elsewhere/usb")
     assert in_root(library, "disk") == ["/elsewhere/a.mp4", "/elsewhere/usb/b.mp4"]
 
 
@@ -121,7 +122,7 @@ def test_what_cannot_be_a_root_is_one_sentence(library: Library, tmp_path: Path)
     set_root(library, "other", "/b")
     with pytest.raises(InputError, match='a root "other" already'):
         library.roots.rename("films", "Other")
-    library.roots.rename("FILMS", "Films")
+    assert library.roots.rename("FILMS", "Films") == library.roots.get("films")
     assert [row.name for row in library.roots.list()] == ["Films", "other"]
 
 
@@ -161,8 +162,8 @@ def test_roots_are_made_of_the_outermost_folders_and_named_after_them(library: L
     fill(library, "/a/Videos/1.mp4", "/b/videos/2.mp4", "/c/3.mp4", "/4.mp4")
     folders = ["/a/Videos/deep", "/b/videos", "/a/Videos", "/", os.fsdecode(b"/\xff\n")]
 
-    made = library.roots.make(map(Path, folders))
-    again = library.roots.make([Path("/a/Videos/other"), Path("/b/videos")])
+    made = make_roots(library.catalog, map(Path, folders))
+    again = make_roots(library.catalog, [Path("/a/Videos/other"), Path("/b/videos")])
 
     assert sorted(made) == ["Videos", "videos-2", "\ufffd_"]
     assert again == []
