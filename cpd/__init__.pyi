@@ -35,6 +35,7 @@ from .library import RestoreReport as RestoreReport
 from .library import RootChange as RootChange
 from .library import RootRow as RootRow
 from .library import Roots as Roots
+from .library import SetReport as SetReport
 from .library import Snapshot as Snapshot
 from .library import Snapshots as Snapshots
 from .library import VideoMetadata as VideoMetadata

@@ -11,7 +11,7 @@ from index.catalog.texts import VideoText
 from index.filters.filter import Filter, as_filter
 from index.library.collections import Collections
 from index.library.library import Library as CatalogLibrary
-from index.library.metadata import Metadata, VideoMetadata
+from index.library.metadata import Metadata, SetReport, VideoMetadata
 from index.library.models import Models
 from index.library.pruning import PruneReport
 from index.library.removal import RemovalReport, RemovedVideo
@@ -35,6 +35,7 @@ __all__ = [
     "RootChange",
     "RootRow",
     "Roots",
+    "SetReport",
     "Snapshot",
     "Snapshots",
     "VideoMetadata",
@@ -106,7 +107,7 @@ class LibraryContents(ABC):
 
     @property
     def models(self) -> Models:
-        """Its models, one after the other, and `named`, `switch` and `drop`.
+        """Its models side by side: `list`, `get`, `switch`, `drop`.
 
         After a switch this library goes on with the model that it was opened with: open it again
         for the other one.
@@ -120,7 +121,7 @@ class LibraryContents(ABC):
 
     @property
     def snapshots(self) -> Snapshots:
-        """What it held at earlier moments: `create`, `list`, `get`, `restore`, `drop`."""
+        """What it held at earlier moments: `list`, `get`, `create`, `restore`, `drop`."""
         return self._opened().snapshots
 
     def status(self) -> LibraryStatus:

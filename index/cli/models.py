@@ -1,5 +1,6 @@
 """`cpd index reembed|switch|compare|models`: several models of one library side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +10,14 @@ from cpd_model.exit_status import INTERRUPTED, NOT_ALL_WELL
 from index.cli.loading import load_encoder_told, load_text_encoder_told
 from index.cli.options import (
     Device,
+    DryRun,
     Hop,
     IndexKindOption,
     Json,
     KindOfIndex,
     LibraryFolder,
     Model,
+    Wait,
     Window,
     print_json,
 )
@@ -30,13 +33,6 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 3
 _EXAMPLE_MOMENTS = 3
-
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Change nothing, only say what it would do.")
-]
-Wait = Annotated[
-    float, typer.Option("--wait", min=0, help="Seconds to wait for an add, or the like, to end.")
-]
 
 models_app = typer.Typer(name="models", invoke_without_command=True)
 
@@ -200,7 +196,7 @@ def compare(
     asked = None if queries is None else queries_of_file(queries)
     with Library.open(library, device=device) as live:
         asked = asked or stored_queries(live)
-        number = live.models.named(model).number
+        number = live.models.get(model).number
         with Library.open(library, device=device, model_number=number) as other:
             sides = [
                 Side(opened, load_text_encoder_told(opened.settings.model, device))
@@ -231,7 +227,7 @@ def models(
     if library is None:
         raise typer.BadParameter("name the folder of the library", param_hint="--library")
     with Library.open(library) as opened:
-        listed = list(opened.models)
+        listed = opened.models.list()
     if as_json:
         print_json({"models": [_as_json(model) for model in listed]})
     else:
@@ -252,7 +248,7 @@ def drop(
     with Library.open(library) as opened:
         dropped = opened.models.drop(model, dry_run=dry_run, wait_seconds=wait)
     if as_json:
-        print_json({**_as_json(dropped), "dry_run": dry_run})
+        print_json({"dropped": _as_json(dropped), "dry_run": dry_run})
         return
     verb = "would be dropped" if dry_run else "dropped"
     typer.echo(
@@ -267,7 +263,7 @@ def _as_json(model: "ModelStatus") -> dict[str, Any]:
     return asdict(model)
 
 
-def _print_models(listed: "list[ModelStatus]") -> None:
+def _print_models(listed: "Sequence[ModelStatus]") -> None:
     rows = [
         (
             str(each.number),

@@ -5,7 +5,7 @@ answer whoever opens the library from then on; who has it open goes on with the 
 with. A switch and a drop hold the lease, so that no long run writes vectors of the model before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -25,7 +25,6 @@ from index.catalog.models import (
     switch_to,
 )
 from index.catalog.records import LibrarySettings, ModelStatus
-from index.catalog.texts import TextKind, spread_texts
 from index.errors import IndexMismatchError, ModelIncompleteError, UnknownModelError
 from index.library.lock import lease
 from index.vectors.leftovers import remove_part
@@ -33,20 +32,18 @@ from index.vectors.part_files import PARTS_NAME
 
 
 class Models:
-    """The models of an open library, in the order of their coming."""
+    """The models of an open library."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self._folder = folder
         self._catalog = catalog
 
-    def __iter__(self) -> Iterator[ModelStatus]:
+    def list(self) -> Sequence[ModelStatus]:
+        """All models in the order of their coming, each with what it has vectors of."""
         with self._catalog.read_transaction() as connection:
-            return iter(list_models(connection))
+            return list_models(connection)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def named(self, model: str | int) -> ModelStatus:
+    def get(self, model: str | int) -> ModelStatus:
         """The model of this number, or the one of this name.
 
         Raises:
@@ -56,11 +53,6 @@ class Models:
         with self._catalog.read_transaction() as connection:
             return self._named(connection, model)
 
-    def texts(self, *kinds: TextKind, limit: int) -> list[str]:
-        """Some texts of the library's videos, evenly from all over it, to compare models on."""
-        with self._catalog.read_transaction() as connection:
-            return spread_texts(connection, kinds, limit=limit)
-
     def begin(self, settings: LibrarySettings) -> LibrarySettings:
         """List a model that is to be built, unless it is there; its settings with its number.
 
@@ -69,7 +61,7 @@ class Models:
         with self._catalog.maintenance_transaction() as connection:
             return replace(settings, model_number=begin_model(connection, settings))
 
-    def lacking(self, model: LibrarySettings) -> list[LackingVideo]:
+    def lacking(self, model: LibrarySettings) -> Sequence[LackingVideo]:
         """The videos that a model has no vectors of, first seen first."""
         with self._catalog.read_transaction() as connection:
             return lacking_videos(connection, model.model_number)
@@ -82,7 +74,7 @@ class Models:
         Raises:
             IndexMismatchError: another model answers by now.
         """
-        answering = next(each for each in self if each.answers)
+        answering = next(each for each in self.list() if each.answers)
         if answering.number != settings.model_number:
             raise IndexMismatchError(
                 f"model {answering.number} ({answering.name}) answers in the library in "
@@ -126,7 +118,7 @@ class Models:
         ):
             chosen = self._to_switch_to(transaction.connection, model, anyway=anyway)
             switch_to(transaction.connection, chosen.number)
-        return self.named(chosen.number)
+        return self.get(chosen.number)
 
     def drop(
         self, model: str | int, *, dry_run: bool = False, wait_seconds: float = 0

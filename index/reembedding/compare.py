@@ -123,7 +123,7 @@ class Side:
     def told(self) -> ComparedModel:
         """What it was, and what the queries took."""
         return ComparedModel(
-            model=self._library.models.named(self._library.settings.model_number),
+            model=self._library.models.get(self._library.settings.model_number),
             encode_ms=statistics.median(self._encode_ms),
             search_ms=statistics.median(self._search_ms),
         )

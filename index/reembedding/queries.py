@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cpd_model.errors import InputError
+from index.catalog.texts import spread_texts
 from index.library.library import Library
 from index.search.query import words_of
 
@@ -28,10 +29,10 @@ def stored_queries(library: Library) -> Queries:
     Raises:
         InputError: there are none.
     """
-    said = library.models.texts("caption", "title", limit=NUM_QUERIES)
-    found = Queries(said, "captions and titles")
-    if not said:
-        found = Queries(library.models.texts("name", limit=NUM_QUERIES), "names of files")
+    with library.catalog.read_transaction() as connection:
+        said = spread_texts(connection, ("caption", "title"), limit=NUM_QUERIES)
+        names = [] if said else spread_texts(connection, ("name",), limit=NUM_QUERIES)
+    found = Queries(said or names, "captions and titles" if said else "names of files")
     if not found.texts:
         raise InputError(
             f"the library in {library.folder} has no video, and so no text to ask: name a file "

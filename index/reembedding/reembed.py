@@ -121,7 +121,7 @@ class _Run:
 
     def report(self) -> ReembedReport:
         """What came of the run up to now."""
-        return self._tally.report(self._library.models.named(self._model.model_number))
+        return self._tally.report(self._library.models.get(self._model.model_number))
 
     def _lacking(self) -> "list[_Copies]":
         by_content: dict[str, _Copies] = {}

@@ -24,7 +24,7 @@ def test_a_second_model_is_built_and_answers_whoever_opens_the_library_after_the
         library.models.switch(report.model.number)
 
         assert (report.embedded, report.model.lacking) == (1, 0)
-        assert [(model.name, model.answers) for model in library.models] == [
+        assert [(model.name, model.answers) for model in library.models.list()] == [
             ("color", False),
             ("other", True),
         ]
@@ -34,4 +34,4 @@ def test_a_second_model_is_built_and_answers_whoever_opens_the_library_after_the
     with cpd.open(tmp_path / "library", model=OTHER) as library:
         assert library.search("red")[0].score > 0.9
         assert library.add(tmp_path / "blue.mp4", num_workers=1).added == 1
-        assert [model.lacking for model in library.models] == [1, 0]
+        assert [model.lacking for model in library.models.list()] == [1, 0]

@@ -314,7 +314,7 @@ def _switch(folder: Path) -> None:
 
 def _drop_model(folder: Path) -> None:
     with Library.open(folder) as library:
-        if len(library.models) > 1:
+        if len(library.models.list()) > 1:
             library.models.drop("second")
 
 

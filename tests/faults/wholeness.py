@@ -51,9 +51,8 @@ def check_finishes(folder: Path, operation: str) -> None:
         check_answers(library, state)
         assert library.verify() == []
         status = library.status()
-        assert [model.lacking for model in library.models if model.state == "ready"] == [0] * len(
-            library.models
-        )
+        models = library.models.list()
+        assert all(model.state == "ready" and model.lacking == 0 for model in models)
         with library._catalog.read_transaction() as connection:
             num_parts = len(names_of_parts(connection))
     assert status.warnings == []

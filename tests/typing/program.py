@@ -85,6 +85,21 @@ def organize(library: cpd.Library) -> None:
     library.add("~/Films", collections=["walks"], prune=True)
 
 
+def look_after(library: cpd.Library) -> None:
+    metadata: cpd.Metadata = library.metadata
+    assert_type(metadata.get("a.mp4"), cpd.VideoMetadata)
+    assert_type(metadata.texts("a.mp4"), list[cpd.VideoText])
+    assert_type(metadata.set_each([("a.mp4", {"camera": "A7"})]), cpd.SetReport)
+    snapshots: cpd.Snapshots = library.snapshots
+    assert_type(snapshots.create(keep=7), cpd.Snapshot)
+    assert_type(snapshots.restore("before", backup=False), cpd.RestoreReport)
+    assert_type(library.reembed("cpd-start", window_seconds=2.0), cpd.ReembedReport)
+    models: cpd.Models = library.models
+    for model in models.list():
+        assert_type(model, cpd.ModelStatus)
+    assert_type(models.get(1).answers, bool)
+
+
 def search_by_vector(library: cpd.Library) -> list[cpd.Hit]:
     encoder = cpd.load_encoder("cpd-base")
     assert_type(encoder, cpd.Encoder)

@@ -67,7 +67,7 @@ def test_a_model_is_dropped_by_its_number(call: Call, copy: Path, other: Path) -
     assert refused.code == 2
     assert "is the one that answers" in refused.err
     assert "would be dropped" in would.out
-    assert json.loads(dropped.out)["number"] == 2
+    assert json.loads(dropped.out)["dropped"]["number"] == 2
     assert len(json.loads(call("index", "models", *at, "--json").out)["models"]) == 1
 
 

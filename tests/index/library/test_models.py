@@ -34,12 +34,12 @@ def library(tmp_path: Path, folder: Path) -> Iterator[Library]:
 
 
 def live(library: Library) -> str:
-    return next(model.name for model in library.models if model.answers)
+    return next(model.name for model in library.models.list() if model.answers)
 
 
 def in_models(library: Library) -> list[tuple[int, int]]:
     """Of each model how many videos have its vectors, and how many lack them."""
-    return [(model.videos, model.lacking) for model in library.models]
+    return [(model.videos, model.lacking) for model in library.models.list()]
 
 
 def test_a_switch_lets_the_other_model_answer_whoever_opens_the_library_then(
@@ -127,10 +127,10 @@ def test_unknown_and_ambiguous_names_are_told(library: Library) -> None:
     build(library, WIDE, windows=Windows(2, 2))
 
     with pytest.raises(UnknownModelError, match=r"only of 1 \(color\), 2 \(wide\)"):
-        library.models.named("narrow")
+        library.models.get("narrow")
     with pytest.raises(InputError, match=r"2 \(4 s every 2 s\), 3 \(2 s every 2 s\)"):
-        library.models.named("wide")
-    assert library.models.named("3").window_seconds == 2
+        library.models.get("wide")
+    assert library.models.get("3").window_seconds == 2
     with pytest.raises(UnknownModelError, match="has no model 7"):
         Library.open(library.folder, model_number=7)
 
@@ -143,18 +143,18 @@ def test_a_dropped_model_leaves_nothing_and_its_number_is_never_used_again(
     with Library.open(library.folder, model_number=2) as wide:
         wide.prepare()
         assert library.models.drop(2, dry_run=True).number == 2
-        assert len(library.models) == 2
+        assert len(library.models.list()) == 2
         dropped = library.models.drop("wide")
         with pytest.raises(IndexMismatchError):
             wide.count()
 
     assert dropped.videos == 3
-    assert [model.name for model in library.models] == ["color"]
+    assert [model.name for model in library.models.list()] == ["color"]
     assert len(part_names(library)) == parts_before - 1
     assert len(search(library, "red")) == 6
     assert library.verify() == []
     build(library)
-    assert [model.number for model in library.models] == [1, 3]
+    assert [model.number for model in library.models.list()] == [1, 3]
     assert library.verify() == []
 
 

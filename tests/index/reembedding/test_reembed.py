@@ -38,7 +38,7 @@ def test_other_windows_of_the_same_model_are_a_model_of_their_own(library: Libra
 
     assert report.model.number == 2
     assert report.segments == 3 * 5
-    assert [model.window_seconds for model in library.models] == [4, 2]
+    assert [model.window_seconds for model in library.models.list()] == [4, 2]
     assert library.verify() == []
 
 
@@ -49,7 +49,7 @@ def test_nothing_is_embedded_twice(library: Library) -> None:
     report = build(library, decoder=decoder)
 
     assert (report.embedded, report.segments, decoder.probed) == (0, 0, [])
-    assert len(library.models) == 2
+    assert len(library.models.list()) == 2
 
 
 def test_a_stopped_run_goes_on_where_it_was(library: Library) -> None:
@@ -131,7 +131,7 @@ def test_another_long_run_is_refused(library: Library) -> None:
     with library.lease(), pytest.raises(LibraryBusyError):
         build(library)
 
-    assert len(library.models) == 1
+    assert len(library.models.list()) == 1
 
 
 def test_a_second_model_is_found_while_it_is_empty(library: Library, folder: Path) -> None:

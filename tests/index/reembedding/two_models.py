@@ -48,7 +48,9 @@ def build(
 def windows_found(folder: Path, encoder: Encoder, query: str) -> list[tuple[str, float, float]]:
     """What a search of the model of an encoder finds, best first: name, start and score."""
     with Library.open(folder) as library:
-        number = next(m.number for m in library.models if m.fingerprint == encoder.fingerprint)
+        number = next(
+            m.number for m in library.models.list() if m.fingerprint == encoder.fingerprint
+        )
     with Library.open(folder, model_number=number) as library:
         hits = library.search(
             encoder.encode_text([query])[0],
