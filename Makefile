@@ -54,7 +54,7 @@ test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 faults: $(STAMP)  ## try all faults, the many that `make test` leaves out too
-	$(BIN)/python -m pytest --numprocesses $(JOBS) -m '' tests/faults $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m '' tests/faults tests/index/test_library_as_dictionary.py $(TESTS)
 
 lint: $(STAMP)  ## format, lint, types and import contracts, without changing a file
 	$(BIN)/ruff format --check .

@@ -87,6 +87,11 @@ def make_library(folder: Path, *, num_videos: int = 0, num_segments: int = 3) ->
     return library
 
 
+def paths_in(library: Library) -> list[str]:
+    """The paths of its videos, first seen first."""
+    return [str(video.path) for video in library.videos(limit=100)]
+
+
 def paths(library: Library, query_index: int, *, limit: int = 10) -> list[str]:
     """The paths that a search along one axis finds with a score above 0.9."""
     hits = library.search(axis(query_index), fingerprint=MADE_BY, limit=limit)

@@ -298,5 +298,10 @@ def rows_of(content: int, model: str) -> Vectors:
 
 TestLibraryAndItsDictionary = LibraryAndItsDictionary.TestCase
 TestLibraryAndItsDictionary.settings = settings(
-    max_examples=6, stateful_step_count=40, deadline=None
+    max_examples=3, stateful_step_count=30, deadline=None
 )
+
+
+@pytest.mark.long_faults
+class TestLibraryAndItsDictionaryForLong(TestLibraryAndItsDictionary):
+    settings = settings(max_examples=60, stateful_step_count=50, deadline=None)

@@ -5,6 +5,7 @@ from typing import Any
 from index.catalog.reads import to_unit
 from index.catalog.whole_videos import WholeVideo
 from index.library.library import Library
+from tests.index.libraries import MADE_BY, unit_rows
 
 Contents = dict[str, dict[str, Any]]
 """By path."""
@@ -22,8 +23,6 @@ def contents(library: Library, *, with_ids: bool = True) -> Contents:
 
 def answers(library: Library, seed: int) -> list[tuple[str, float, float]]:
     """What a search for a seed's vector finds in all windows: path, start, score; best first."""
-    from tests.index.libraries import MADE_BY, unit_rows
-
     query_D = unit_rows(1, seed=seed)[0]
     hits = library.search(query_D, fingerprint=MADE_BY, limit=1000, merge=False)
     found = [(str(hit.path), hit.start_seconds, round(float(hit.score), 5)) for hit in hits]

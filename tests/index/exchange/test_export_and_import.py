@@ -266,7 +266,7 @@ def test_a_damaged_table_is_refused_and_whole_videos_stay(table: Path, tmp_path:
         assert copy.verify() == []
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     places=st.lists(
         st.tuples(st.integers(0, 6), st.integers(0, 9), st.integers(1, 12)),

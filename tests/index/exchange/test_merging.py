@@ -222,7 +222,7 @@ def embed_by_another(library: Library, model: LibrarySettings, *, seed: int) -> 
     library.models.finish(settings)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     places=st.lists(
         st.tuples(st.integers(0, 6), st.integers(0, 9)),

@@ -5,7 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpd_model.errors import InputError
@@ -21,6 +21,7 @@ def make_files(folder: Path, sizes: list[int]) -> Path:
     return folder
 
 
+@settings(max_examples=25, deadline=None)
 @given(sizes=st.lists(st.integers(1, 1000), min_size=1, max_size=12), num_shards=st.integers(1, 5))
 def test_a_plan_has_each_file_once_in_shards_of_like_size(
     sizes: list[int], num_shards: int, tmp_path_factory: pytest.TempPathFactory
@@ -62,6 +63,7 @@ def test_a_plan_of_another_number_of_shards_is_refused(tmp_path: Path) -> None:
         ShardFiles.parse("1/3", [], plan=tmp_path / "plan.json")
 
 
+@settings(max_examples=25, deadline=None)
 @given(names=st.lists(st.text(min_size=1, max_size=9), max_size=20), of=st.integers(1, 7))
 def test_a_hash_gives_each_path_to_one_shard(names: list[str], of: int) -> None:
     shards = [ShardFiles.parse(f"{number}/{of}", ["/films"]) for number in range(1, of + 1)]

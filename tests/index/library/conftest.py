@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from index.library.library import Library
-from tests.index.libraries import (
-    make_library,
-    put,
-    unit_rows,
-)
+from tests.index.libraries import axis, make_library, put, unit_rows
 from tests.index.library.adding import make_files
 from tests.index.library.asking import put_numbered
 
@@ -60,3 +56,16 @@ def thirty_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(thirty_videos: Path, tmp_path: Path) -> Iterator[Library]:
     with Library.open(shutil.copytree(thirty_videos, tmp_path / "library")) as library:
         yield library
+
+
+@pytest.fixture
+def kept(library: Library) -> Library:
+    """/a.mp4 in a part, kept as `one`; then /b.mp4 came and /a.mp4 went, all of it published."""
+    with library.writer() as writer:
+        a = put(writer, "/a.mp4", [axis(0)])
+        writer.publish()
+        library.snapshots.create("one")
+        put(writer, "/b.mp4", [axis(1), axis(2)])
+        writer.remove_video(a)
+        writer.publish()
+    return library

@@ -19,7 +19,16 @@ from index.errors import (
 )
 from index.library.library import Library
 from index.library.writer import LibraryWriter
-from tests.index.libraries import MADE_BY, SETTINGS, axis, make_library, paths, put, unit_rows
+from tests.index.libraries import (
+    MADE_BY,
+    SETTINGS,
+    axis,
+    make_library,
+    paths,
+    paths_in,
+    put,
+    unit_rows,
+)
 
 
 def back_up(library: Library, to: Path) -> Path:
@@ -51,10 +60,6 @@ def restore_while_in_use(backup: Path, library: Library) -> None:
 
 Restore = Callable[[Path, Library], None]
 each_way = pytest.mark.parametrize("restore", [put_in_place, restore_while_in_use])
-
-
-def paths_in(library: Library) -> list[str]:
-    return [str(video.path) for video in library.videos(limit=100)]
 
 
 @pytest.fixture
