@@ -41,7 +41,7 @@ def select_files(connection: Connection, videos: Videos, *, with_failed: bool) -
     """
     if isinstance(videos, Filter):
         return matching_videos(connection, videos)
-    listed = [videos] if isinstance(videos, str | Path) else videos
+    listed = [videos] if isinstance(videos, str | Path) else list(videos)
     if not listed:
         raise InputError("no video is named: give paths, ids or a filter")
     found = []

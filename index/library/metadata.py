@@ -124,7 +124,10 @@ class Metadata:
 
         Raises:
             UnknownVideoError: one of them is not in the library.
+            TypeError: the keys are one text, which would be taken for its letters.
         """
+        if isinstance(keys, str):
+            raise TypeError(f"keys is a list of texts, such as [{keys!r}], got the text {keys!r}")
         if dry_run:
             with self._catalog.read_transaction() as connection:
                 return len(_saying(connection, numbers_of(connection, videos), keys))

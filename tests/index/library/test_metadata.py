@@ -214,3 +214,17 @@ def test_facts_are_those_of_the_merged_documents(
     assert {fact[:2] for fact in facts} == {fact[:2] for fact in expected}
     # The date itself takes more forms, which test_documents holds.
     assert {f for f in facts if f[0] != "date"} == {f for f in expected if f[0] != "date"}
+
+
+def test_videos_are_named_as_elsewhere(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with library.writer() as writer:
+        put(writer, tmp_path / "at_home.mp4", unit_rows(1, seed=1))
+
+    assert library.metadata.set((name for name in ["~/at_home.mp4"]), {"a": 1}) == 1
+    assert library.metadata.get("~/at_home.mp4").user == {"a": 1}
+    assert library.metadata.set(["~/at_home.mp4", tmp_path / "at_home.mp4"], {"b": 2}) == 1
+    with pytest.raises(TypeError, match=r"keys is a list of texts, such as \['a'\]"):
+        library.metadata.unset("~/at_home.mp4", "a")

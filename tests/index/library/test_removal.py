@@ -173,3 +173,11 @@ def test_a_video_of_very_many_segments_has_a_transaction_of_its_own(
 
     assert filled.status().generation == generation + 3
     assert left(filled) == []
+
+
+def test_videos_may_be_named_by_anything_that_can_be_gone_through(filled: Library) -> None:
+    (first, *_) = filled.videos(limit=None)
+
+    assert len(filled.remove((path for path in [first.path]), dry_run=True).removed) == 1
+    with pytest.raises(InputError, match="no video is named"):
+        filled.remove(iter([]))
