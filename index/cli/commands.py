@@ -22,7 +22,9 @@ from index.cli.options import (
     KindOfIndex,
     LibraryFolder,
     Model,
+    Wait,
     Window,
+    Workers,
     print_json,
 )
 from index.cli.printing import print_report
@@ -68,12 +70,8 @@ def add(
     window: Window = None,
     hop: Hop = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Decoder processes (one per core).")
-    ] = None,
-    wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds to wait for another add.")
-    ] = 0,
+    workers: Workers = None,
+    wait: Wait = 0,
     index_kind: IndexKindOption = "auto",
     collection: Annotated[
         list[str] | None,

@@ -19,6 +19,7 @@ from index.cli.options import (
     Model,
     Wait,
     Window,
+    Workers,
     print_json,
 )
 from index.cli.printing import print_table, short_path, time_range
@@ -50,9 +51,7 @@ def reembed(
     window: Window = None,
     hop: Hop = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Decoder processes (one per core).")
-    ] = None,
+    workers: Workers = None,
     wait: Wait = 0,
     index_kind: IndexKindOption = "auto",
     as_json: Json = False,

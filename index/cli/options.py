@@ -37,6 +37,9 @@ Collections = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Change nothing, tell what would be changed.")
 ]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Decoder processes (one per core).")
+]
 Wait = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds to wait for an add, or the like, to end.")
 ]

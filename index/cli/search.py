@@ -10,7 +10,7 @@ import typer
 
 from cpd_model.errors import InputError
 from index.cli.loading import load_encoder_told, load_text_encoder_told
-from index.cli.options import Device, Json, LibraryFolder, print_json
+from index.cli.options import Collections, Device, Json, LibraryFolder, Where, print_json
 from index.cli.printing import print_hits
 
 if TYPE_CHECKING:
@@ -53,13 +53,8 @@ def search(
     not_like: Annotated[
         list[str] | None, typer.Option(metavar="PATH|ID", help="One to be unlike; several.")
     ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="FILTER", help='Which videos, such as "duration<60 and has:gps".'),
-    ] = None,
-    collection: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Videos of this; several.")
-    ] = None,
+    where: Where = None,
+    collection: Collections = None,
     hybrid: Annotated[
         bool, typer.Option("--hybrid", help="Search titles, captions and what is said too.")
     ] = False,

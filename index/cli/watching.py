@@ -15,6 +15,7 @@ from index.cli.options import (
     LibraryFolder,
     Model,
     Window,
+    Workers,
 )
 from index.cli.printing import print_report
 from index.cli.stopping import sigterm_interrupts
@@ -47,9 +48,7 @@ def watch(
     window: Window = None,
     hop: Hop = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Decoder processes (one per core).")
-    ] = None,
+    workers: Workers = None,
     index_kind: IndexKindOption = "auto",
     as_json: Json = False,
 ) -> None:
