@@ -61,6 +61,25 @@ class LibraryContents(ABC):
         """The folders that its videos stand in: `list`, `get`, `set`, `rename`, `drop`."""
         return self._opened().roots
 
+    @property
+    def models(self) -> Models:
+        """Its models side by side: `list`, `get`, `switch`, `drop`.
+
+        After a switch this library goes on with the model that it was opened with: open it again
+        for the other one.
+        """
+        return self._opened().models
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is said of its videos: `get`, `set`, `set_each`, `unset`, `texts`."""
+        return self._opened().metadata
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What it held at earlier moments: `list`, `get`, `create`, `restore`, `drop`."""
+        return self._opened().snapshots
+
     def remove(
         self, videos: AnyPath | Iterable[AnyPath] | Filter, *, dry_run: bool = False
     ) -> RemovalReport:
@@ -104,25 +123,6 @@ class LibraryContents(ABC):
             even_if_gone=even_if_gone,
             wait_seconds=wait_seconds,
         )
-
-    @property
-    def models(self) -> Models:
-        """Its models side by side: `list`, `get`, `switch`, `drop`.
-
-        After a switch this library goes on with the model that it was opened with: open it again
-        for the other one.
-        """
-        return self._opened().models
-
-    @property
-    def metadata(self) -> Metadata:
-        """What is said of its videos: `get`, `set`, `set_each`, `unset`, `texts`."""
-        return self._opened().metadata
-
-    @property
-    def snapshots(self) -> Snapshots:
-        """What it held at earlier moments: `list`, `get`, `create`, `restore`, `drop`."""
-        return self._opened().snapshots
 
     def status(self) -> LibraryStatus:
         """How much it holds, which model made it and how it is searched."""

@@ -24,6 +24,11 @@ class LibraryContents(StoredVideos):
         """The folders that its videos stand in."""
         return Roots(self._catalog)
 
+    @property
+    def metadata(self) -> Metadata:
+        """What is said of its videos."""
+        return Metadata(self._catalog)
+
     def remove(self, videos: Videos, *, dry_run: bool = False) -> RemovalReport:
         """Forget videos, and files that failed; the files themselves are not touched.
 
@@ -56,8 +61,3 @@ class LibraryContents(StoredVideos):
             even_if_gone=even_if_gone,
             wait_seconds=wait_seconds,
         )
-
-    @property
-    def metadata(self) -> Metadata:
-        """What is said of its videos."""
-        return Metadata(self._catalog)

@@ -118,7 +118,9 @@ def test_the_report_as_json_has_the_promised_keys(library: Library, folder: Path
         "segments",
         "seconds",
         "failures",
+        "warnings",
     ]
+    assert content["warnings"] == []
     path = str(folder / "b.mp4")
     assert content["failures"] == [{"path": path, "reason": "it is damaged", "code": "video"}]
 

@@ -175,7 +175,7 @@ names = st.sampled_from(["a", "b"])
 folders = st.lists(names, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     videos=st.sets(st.tuples(folders, st.integers(0, 2)), min_size=1, max_size=8),
     steps=st.lists(st.tuples(st.sampled_from("xyz"), folders | st.none()), max_size=6),
