@@ -107,12 +107,6 @@ def search_texts(
     return [FoundText(*row) for row in connection.execute(query, asked)]
 
 
-def has_texts(connection: Connection) -> bool:
-    """Whether anything but names of files can be searched by words."""
-    query = select(TextRecord.id).where(TextRecord.kind != "name").limit(1)
-    return connection.execute(query).scalar() is not None
-
-
 def texts_of(connection: Connection, number: int) -> list[VideoText]:
     """All texts of a video: title and caption, its name, the transcript by time."""
     query = select(*_columns()).where(TextRecord.video_number == number)

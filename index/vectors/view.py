@@ -212,12 +212,6 @@ class View:
             unit_KD[at] = place.unit_vectors(rows[at] - first_row)
         return unit_KD
 
-    def row_of(self, segment_id: int) -> int | None:
-        """The row of a segment; None where there is none of that id."""
-        row = self.num_up_to(segment_id) - 1
-        found = row >= 0 and self.columns(np.array([row])).ids_N[0] == segment_id
-        return row if found else None
-
     def num_up_to(self, segment_id: int) -> int:
         """How many rows have no higher id, removed ones among them: they come first."""
         places = [placed.part.num_up_to(segment_id) for placed in self.parts]

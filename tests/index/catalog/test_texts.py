@@ -16,7 +16,6 @@ from index.catalog.tables import TextRecord, VideoRecord
 from index.catalog.texts import (
     FEW_TEXTS,
     VideoText,
-    has_texts,
     put_texts,
     search_texts,
     texts_of,
@@ -178,14 +177,6 @@ def test_a_video_that_goes_takes_its_words_along(connection: Connection) -> None
 
     assert found(connection, "dog") == [2]
     connection.execute(text("INSERT INTO texts_fts (texts_fts) VALUES ('integrity-check')"))
-
-
-def test_names_of_files_are_no_reason_to_search_texts(connection: Connection) -> None:
-    put_texts(connection, {1: [VideoText("name", "holiday")]}, replacing=["name"])
-    assert not has_texts(connection)
-
-    fill(connection, "a dog")
-    assert has_texts(connection)
 
 
 def test_words_as_common_as_the_are_left_out(connection: Connection) -> None:
