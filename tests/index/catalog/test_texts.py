@@ -216,7 +216,7 @@ LETTERS = st.sampled_from("abAB \u00e9\u00c9\u00fc_-.,!?'\"*():^0 1\n")
 BODIES = st.lists(st.text(LETTERS, max_size=12), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(bodies=BODIES, words=st.text(st.sampled_from("abAB \u00e9\u00c9\u00fc01"), max_size=10))
 def test_the_index_of_words_agrees_with_looking_at_each_text(
     catalog: Catalog, bodies: list[str], words: str

@@ -31,6 +31,7 @@ def test_add_lists_what_failed_and_exits_with_1(
         "segments",
         "seconds",
         "failures",
+        "warnings",
     ]
     assert (report["added"], report["failed"], report["ignored"]) == (2, 1, 1)
     assert report["failures"][0]["path"] == str(videos / "broken.mp4")
