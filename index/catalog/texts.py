@@ -29,9 +29,15 @@ COMMON_PART = 20
 
 _SNIPPET_WORDS = 16
 
+_LONG = 5_000
+"""Characters of a body that FTS5 makes no snippet of: its time grows with the square of the words
+that fit, and a caption of a megabyte takes hours."""
+
 _FOUND = """
     SELECT t.video_number, t.kind, t.start_seconds, t.stop_seconds, -f.rank,
-           snippet(texts_fts, 0, '', '', '...', :snippet_words)
+           CASE WHEN length(t.body) <= :long
+                THEN snippet(texts_fts, 0, '', '', '...', :snippet_words) END,
+           CASE WHEN length(t.body) > :long THEN t.body END
     FROM texts_fts AS f CROSS JOIN texts AS t ON t.id = f.rowid
     WHERE texts_fts MATCH :match {restriction}
     ORDER BY f.rank LIMIT :limit
@@ -100,11 +106,27 @@ def search_texts(
     if not quoted:
         return []
     match = " OR ".join(_telling(connection, quoted))
-    asked: dict[str, Any] = {"match": match, "limit": limit, "snippet_words": _SNIPPET_WORDS}
+    asked: dict[str, Any] = {"match": match, "limit": limit, "long": _LONG}
+    asked["snippet_words"] = _SNIPPET_WORDS
     query = _IN_ALL
     if videos is not None:
         query, asked["videos"] = _IN_SOME, json.dumps(videos.tolist())
-    return [FoundText(*row) for row in connection.execute(query, asked)]
+    found = []
+    for row in connection.execute(query, asked):
+        *facts, snippet, body = row
+        found.append(
+            FoundText._make([*facts, _excerpt(body, words) if snippet is None else snippet])
+        )
+    return found
+
+
+def _excerpt(body: str, words: str) -> str:
+    """What a snippet of a long body is: from the first of the words on, or from its beginning."""
+    folded = body.lower()
+    places = [place for word in words.lower().split() if (place := folded.find(word)) >= 0]
+    start = body.rfind(" ", 0, min(places)) + 1 if places else 0
+    cut = body[start : start + _LONG].split()[:_SNIPPET_WORDS]
+    return ("..." if start else "") + " ".join(cut) + "..."
 
 
 def texts_of(connection: Connection, number: int) -> list[VideoText]:

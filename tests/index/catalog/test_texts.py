@@ -1,6 +1,7 @@
 """Words find texts: whatever a person types, and only what holds them."""
 
 import re
+import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_a_long_text_is_cut_around_what_fits(connection: Connection) -> None:
 
     assert "frisbee" in row.snippet
     assert len(row.snippet.split()) <= 18
+
+
+def test_a_text_of_a_hundred_thousand_times_the_same_word_is_told_at_once(
+    connection: Connection,
+) -> None:
+    fill(connection, "before " + "frisbee " * 100_000)
+
+    began = time.process_time()
+    (row,) = search_texts(connection, "Frisbee", limit=1)
+
+    assert time.process_time() - began < 5
+    assert row.snippet == "..." + "frisbee " * 15 + "frisbee..."
 
 
 @pytest.mark.parametrize(
