@@ -22,7 +22,7 @@ from index.cli.options import (
     Workers,
     print_json,
 )
-from index.cli.printing import print_table, short_path, time_range
+from index.cli.printing import counted, print_table, short_path, time_range
 from index.cli.stopping import sigterm_interrupts
 from index.ingest.files import printable
 
@@ -165,7 +165,7 @@ def switch(
         print_json({**_as_json(chosen), "dry_run": dry_run})
         return
     verb = "would answer" if dry_run else "answers"
-    lacks = f"; {chosen.lacking} videos have no vectors of it" if chosen.lacking else ""
+    lacks = f"; it lacks {counted(chosen.lacking, 'video')}" if chosen.lacking else ""
     typer.echo(f"model {chosen.number} ({printable(chosen.name)}) {verb}{lacks}")
 
 

@@ -181,12 +181,13 @@ def _read_queries(file: Path, query: str | None, cursor: str | None) -> list[str
     if query is not None or cursor is not None:
         given = "QUERY" if query is not None else "--cursor"
         raise InputError(f"give either {given} or --queries: a file asks for first pages")
+    expected = "expected UTF-8 text, one query a line"
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read the queries in {file}: {error}; expected UTF-8 text, one query a line"
-        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read the queries in {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"the queries in {file} are no text: {expected}") from error
     texts = [line.strip() for line in lines if line.strip()]
     if not texts:
         raise InputError(f"there is no query in {file}: expected one a line")

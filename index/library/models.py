@@ -214,8 +214,8 @@ def lack_of(model: ModelStatus, folder: Path) -> str | None:
     if not model.answers or not model.lacking:
         return None
     return (
-        f"{_videos(model.lacking)} have no vectors of {model.name} and are not found: "
-        f"{_command(model, folder)} makes them"
+        f"no vectors of {model.name} are there for {_videos(model.lacking)}, "
+        f"which no search finds: {_command(model, folder)} makes them"
     )
 
 

@@ -71,10 +71,10 @@ class _RowsOfTexts:
         of_video = np.flatnonzero(self._columns.video_numbers_N == text.video_number)
         if not len(of_video):
             return None
-        if text.start_seconds is None:
+        start, end = text.start_seconds, float(self._columns.stops_N[of_video].max())
+        if start is None or start >= end:  # of the whole video, or after its end: subtitles lie
             return self._best(int(of_video[np.argmax(self._scores_K[of_video])]))
-        start = text.start_seconds
-        stop = start if text.stop_seconds is None else text.stop_seconds
+        stop = start if text.stop_seconds is None else min(text.stop_seconds, end)
         shared = np.minimum(self._columns.stops_N[of_video], stop) - np.maximum(
             self._columns.starts_N[of_video], start
         )

@@ -53,6 +53,19 @@ class TestHybrid:
         best = [h for h in ask(told, limit=1000, per_video=1) if number_of(h) == 7]
         assert places([spoken[7]]) == places(best)
 
+    def test_a_text_that_lies_about_its_time_tells_no_time_after_the_end(
+        self, told: Library
+    ) -> None:
+        """Subtitles of another cut, or broken ones, name any second."""
+        said = [VideoText("transcript", "a dirigible", 36_000_000.0, 36_000_001.0)]
+        write(told, lambda catalog: put_texts(catalog, {9: said}, replacing=["transcript"]))
+
+        found = ask(told, limit=1000, words="dirigible", text_weight=0.5)
+        (spoken,) = [hit for hit in found if hit.text]
+
+        (best,) = [h for h in ask(told, limit=1000, per_video=1) if number_of(h) == 8]
+        assert places([spoken]) == places([best])
+
     def test_a_filter_holds_for_texts_too(self, told: Library) -> None:
         found = ask(told, limit=1000, words="zeppelin", text_weight=0.5, where="not name='7.mp4'")
 

@@ -103,7 +103,7 @@ def test_a_model_that_lacks_videos_is_refused_with_their_number_and_the_command(
     library.models.switch("wide", anyway=True)
     assert live(library) == "wide"
     with Library.open(library.folder) as opened:
-        assert "1 video have no vectors of wide" in opened.status().warnings[0]
+        assert "no vectors of wide are there for 1 video," in opened.status().warnings[0]
 
 
 def test_a_switch_waits_for_long_runs(library: Library) -> None:
