@@ -196,8 +196,7 @@ def remove_snapshot(folder: Path, name: str) -> None:
     os.rename(root / name, gone)
     sync_folder(root)
     shutil.rmtree(gone, ignore_errors=True)
-    with contextlib.suppress(OSError):  # there are others
-        root.rmdir()
+    _remove_if_empty(root)
 
 
 def bring_back_parts(folder: Path, snapshot: Snapshot) -> None:
@@ -217,7 +216,8 @@ def unfinished_folder(root: Path) -> Iterator[Path]:
     partial = root / f".{uuid.uuid4().hex}.partial"
     while True:
         try:
-            partial.mkdir(parents=True)
+            root.mkdir(exist_ok=True)
+            partial.mkdir()
             sync_folder(root.parent)
             break
         except FileNotFoundError:  # a publish removed the empty folder above it meanwhile
@@ -226,8 +226,7 @@ def unfinished_folder(root: Path) -> Iterator[Path]:
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        with contextlib.suppress(OSError):  # something is in it
-            root.rmdir()
+        _remove_if_empty(root)
 
 
 def utc_name() -> str:
@@ -307,7 +306,8 @@ def _link_part(folder: Path, partial: Path, part: CopiedPart) -> bool:
 
 
 def _link_files(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(exist_ok=True)
+    target.mkdir(exist_ok=True)
     for file in source.iterdir():
         with contextlib.suppress(FileExistsError):
             os.link(file, target / file.name)
@@ -339,6 +339,12 @@ def _remove_unfinished(root: Path) -> None:
     for name in names:
         if _UNFINISHED.fullmatch(name):
             shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _remove_if_empty(root: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody begins one now
+        if not os.listdir(root):
+            root.rmdir()
 
 
 def _sync(path: Path) -> None:

@@ -80,7 +80,7 @@ KILL_POINTS = {
     "repair: first part renamed": KillPoint("repair", "part.partial renamed"),
     "repair: first part listed": KillPoint("repair", "committed by _list"),
     "repair: second part listed": KillPoint("repair", "committed by _list", True, 2),
-    "snapshot: folder made": KillPoint("snapshot", ".part.partial made", True, 2),
+    "snapshot: folder made": KillPoint("snapshot", ".part.partial made"),
     "snapshot: catalog copied": KillPoint("snapshot", "catalog.sqlite3 opened", False),
     "snapshot: a part linked": KillPoint("snapshot", "part synced"),
     "snapshot: manifest begun": KillPoint("snapshot", "manifest.json opened"),

@@ -7,7 +7,7 @@ from index.catalog.parts import names_of_parts
 from index.errors import LibraryNotFoundError
 from index.library.library import Library
 from index.library.verify import verify_library
-from tests.faults.operations import OPERATIONS, State, agree, answer, found, held, run
+from tests.faults.operations import OPERATIONS, THEN, State, agree, answer, found, held, run
 
 SNAPSHOTS = {
     "snapshot": {"automatic"},
@@ -76,7 +76,7 @@ def check_snapshots(library: Library, operation: str) -> None:
         own = library.folder / "snapshots" / snapshot.name
         shutil.copytree(own, copy)
         with Library.open(copy) as kept:
-            assert held(kept) in OPERATIONS[operation].states
+            assert held(kept) in (*OPERATIONS[operation].states, THEN)
             assert kept.verify() == []
 
 
