@@ -141,7 +141,23 @@ def calls(
     }
 
 
-@pytest.mark.parametrize("name", KILL_POINTS)
+def first_and_last_of_each_operation() -> set[str]:
+    names: dict[str, list[str]] = {}
+    for name, point in KILL_POINTS.items():
+        names.setdefault(point.operation, []).append(name)
+    return {name for listed in names.values() for name in (listed[0], listed[-1])}
+
+
+BY_DEFAULT = first_and_last_of_each_operation()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in BY_DEFAULT else pytest.mark.long_faults)
+        for name in KILL_POINTS
+    ],
+)
 def test_a_killed_step_leaves_what_was_or_what_was_to_be(
     name: str, children: Children, prepared: Prepare, calls: dict[str, list[str]], tmp_path: Path
 ) -> None:
