@@ -12,7 +12,8 @@ from index.library.library import Library
 from tests.index.library.adding import make_color_library
 
 ROOT = Path(__file__).resolve().parents[3]
-CLIPS = sorted((ROOT.parent / "shared" / "data" / "ucf101").glob("**/*.avi"))[:6]
+UCF101 = (ROOT.parent / "shared" / "data" / "ucf101").resolve()  # a library keeps real paths
+CLIPS = sorted(UCF101.glob("**/*.avi"))[:6]
 
 pytestmark = pytest.mark.skipif(len(CLIPS) < 6, reason="no real clips here")
 
