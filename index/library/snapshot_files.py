@@ -11,7 +11,6 @@ held. Folders in the making begin with a dot, and are removed by whoever comes n
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 import os
 import re
@@ -160,6 +159,8 @@ def make_snapshot(folder: Path, catalog: Catalog, *, name: str | None, kind: Kin
         LibraryError: the disk is full; nothing was made.
         OSError: likewise.
     """
+    from importlib.metadata import version  # here: no search should wait for its import
+
     root = folder / SNAPSHOTS_NAME
     name = free_name(root, utc_name()) if name is None else _checked_name(root, name)
     with unfinished_folder(root) as partial:
@@ -169,7 +170,7 @@ def make_snapshot(folder: Path, catalog: Catalog, *, name: str | None, kind: Kin
             name=name,
             kind=kind,
             created_at=time.time(),
-            made_by=importlib.metadata.version("cpd"),
+            made_by=version("cpd"),
             revision=facts.revision,
             library_id=facts.library_id,
             generation=facts.generation,

@@ -29,6 +29,9 @@ _KINDS: dict[str, SidecarKind] = {
     ".srt": "subtitles",
     ".vtt": "subtitles",
 }
+SIDECAR_EXTENSIONS = frozenset(_KINDS)
+"""In lower case with the dot."""
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
 """As BCP 47 writes languages, and as yt-dlp names its files: en, pt-BR, zh-Hans, en-orig."""
 

@@ -9,15 +9,13 @@ import psutil
 
 from cpd_model.errors import InputError
 from index.ingest.files import printable
+from index.sidecars.finding import SIDECAR_EXTENSIONS
 from index.video.extensions import OTHER_EXTENSIONS, PICTURE_EXTENSIONS
 
 if TYPE_CHECKING:
     from watchfiles import Change
 
 Tell: TypeAlias = Callable[[str], None]
-
-_SIDECARS = frozenset({".json", ".txt", ".srt", ".vtt"})
-"""As index.sidecars.finding names them."""
 
 _PASSED_OVER = OTHER_EXTENSIONS - PICTURE_EXTENSIONS
 
@@ -114,7 +112,9 @@ def _is_watched(path: Path, folders: Sequence[Path], files: set[Path]) -> bool:
     for folder in folders:
         if path.is_relative_to(folder):
             return not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.parent in {file.parent for file in files} and path.suffix.lower() in _SIDECARS
+    return (
+        path.parent in {file.parent for file in files} and path.suffix.lower() in SIDECAR_EXTENSIONS
+    )
 
 
 def _worth_a_look(change: "Change", path: Path) -> set[Path]:
@@ -122,7 +122,7 @@ def _worth_a_look(change: "Change", path: Path) -> set[Path]:
     from watchfiles import Change
 
     suffix = path.suffix.lower()
-    if suffix in _SIDECARS:
+    if suffix in SIDECAR_EXTENSIONS:
         return _beside(path)
     if suffix in _PASSED_OVER:
         return set()
