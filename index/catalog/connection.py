@@ -278,7 +278,7 @@ class Catalog:
         row = connection.execute(query).one_or_none()
         if row is None and model_number is not None:
             raise UnknownModelError(
-                f"the library in {self.path.parent} has no model {number}: `cpd index models` "
+                f"the library in {self.path.parent} has no model {number}: `cpd index model list` "
                 "lists those that it has"
             )
         if row is None:

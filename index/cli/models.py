@@ -1,4 +1,4 @@
-"""`cpd index reembed|switch|compare|models`: several models of one library side by side."""
+"""`cpd index reembed|switch|compare`, `cpd index model list|drop`: models side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 _EXAMPLES = 3
 _EXAMPLE_MOMENTS = 3
 
-models_app = typer.Typer(name="models", invoke_without_command=True)
+model_app = typer.Typer(name="model", help="The models of a library.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Mount these commands below `cpd index`."""
     for command in (reembed, switch, compare):
         app.command(command.__name__)(command)
-    app.add_typer(models_app)
+    app.add_typer(model_app)
 
 
 def reembed(
@@ -209,22 +209,11 @@ def compare(
         _print_comparison(compared)
 
 
-@models_app.callback()
-def models(
-    context: typer.Context,
-    library: Annotated[
-        Path | None,
-        typer.Option("--library", envvar="CPD_LIBRARY", help="Folder of the library."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """List the models of a library; `drop` takes one away."""
-    if context.invoked_subcommand is not None:
-        return
+@model_app.command("list")
+def list_models(library: LibraryFolder, as_json: Json = False) -> None:
+    """Show the models of a library, with their windows and what each has vectors of."""
     from index.library.library import Library
 
-    if library is None:
-        raise typer.BadParameter("name the folder of the library", param_hint="--library")
     with Library.open(library) as opened:
         listed = opened.models.list()
     if as_json:
@@ -233,7 +222,7 @@ def models(
         _print_models(listed)
 
 
-@models_app.command("drop")
+@model_app.command("drop")
 def drop(
     model: Annotated[str, typer.Argument(metavar="NUMBER", help="Its number, or its name.")],
     library: LibraryFolder,

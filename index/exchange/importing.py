@@ -19,6 +19,7 @@ from index.exchange.table_foot import TableFoot, read_foot
 from index.exchange.table_rows import read_videos
 from index.ingest.files import expand_patterns, printable
 from index.library.library import Library
+from index.library.model_building import require_answering
 
 
 def import_tables(
@@ -49,7 +50,7 @@ def import_tables(
     with library:
         intake = Intake(library, listener or SilentIntakeListener())
         with library.lease(wait_seconds=wait_seconds) as writer:
-            library.models.require_answering(library.settings)
+            require_answering(library.catalog, library.settings)
             for foot in feet:
                 writer.take_in_names(roots=foot.roots, collections=foot.collections)
                 for video in read_videos(foot, modules):

@@ -25,6 +25,7 @@ from index.exchange.intake import (
     publish_others,
 )
 from index.library.library import Library
+from index.library.model_building import require_answering
 from index.library.writer import LibraryWriter
 
 
@@ -60,7 +61,7 @@ def merge_libraries(
             target = stack.enter_context(Library.create(into, new))
         intake = Intake(target, listener or SilentIntakeListener())
         with target.lease(wait_seconds=wait_seconds) as writer:
-            target.models.require_answering(target.settings)
+            require_answering(target.catalog, target.settings)
             for library in opened:
                 _merge_one(intake, writer, library)
             intake.finish(writer)

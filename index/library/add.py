@@ -40,6 +40,7 @@ from index.ingest.probes import RememberedProbes
 from index.library.add_report import AddInterrupted, AddReport, Tally
 from index.library.collections_of_run import CollectionsOfRun
 from index.library.known_content import match_content
+from index.library.model_building import require_answering
 from index.library.pruning import plan_prune
 from index.library.roots import make_roots, named_folders
 from index.library.sidecars import SidecarsOfRun
@@ -99,7 +100,7 @@ def add_videos(
     try:
         found = find_videos(paths, leave_out=library.folder, only=only)
         with library.lease(wait_seconds=wait_seconds) as writer:
-            library.models.require_answering(library.settings)  # a switch may have come before
+            require_answering(library.catalog, library.settings)  # a switch may have come before
             if prune:
                 plan_prune(library.catalog, named=paths)  # refused before anything is done
             make_roots(library.catalog, named_folders(paths))

@@ -6,7 +6,6 @@ with. A switch and a drop hold the lease, so that no long run writes vectors of 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -15,17 +14,13 @@ from sqlalchemy import Connection
 from cpd_model.errors import InputError
 from index.catalog.connection import Catalog
 from index.catalog.models import (
-    LackingVideo,
-    begin_model,
     count_only_with,
     drop_model,
-    finish_model,
-    lacking_videos,
     list_models,
     switch_to,
 )
-from index.catalog.records import LibrarySettings, ModelStatus
-from index.errors import IndexMismatchError, ModelIncompleteError, UnknownModelError
+from index.catalog.records import ModelStatus
+from index.errors import ModelIncompleteError, UnknownModelError
 from index.library.lock import lease
 from index.vectors.leftovers import remove_part
 from index.vectors.part_files import PARTS_NAME
@@ -52,40 +47,6 @@ class Models:
         """
         with self._catalog.read_transaction() as connection:
             return self._named(connection, model)
-
-    def begin(self, settings: LibrarySettings) -> LibrarySettings:
-        """List a model that is to be built, unless it is there; its settings with its number.
-
-        The caller holds the lease, and gives it vectors by `LibraryWriter.put_vectors`.
-        """
-        with self._catalog.maintenance_transaction() as connection:
-            return replace(settings, model_number=begin_model(connection, settings))
-
-    def lacking(self, model: LibrarySettings) -> Sequence[LackingVideo]:
-        """The videos that a model has no vectors of, first seen first."""
-        with self._catalog.read_transaction() as connection:
-            return lacking_videos(connection, model.model_number)
-
-    def require_answering(self, settings: LibrarySettings) -> None:
-        """Refuse to go on with a model that answered when the library was opened, and no more.
-
-        What a run wrote of it would be found by nobody. The caller holds the lease.
-
-        Raises:
-            IndexMismatchError: another model answers by now.
-        """
-        answering = next(each for each in self.list() if each.answers)
-        if answering.number != settings.model_number:
-            raise IndexMismatchError(
-                f"model {answering.number} ({answering.name}) answers in the library in "
-                f"{self._folder} by now, no more {settings.model} as when it was opened: run again "
-                f"to go on with the one that answers"
-            )
-
-    def finish(self, model: LibrarySettings) -> None:
-        """Note that a run has gone through all videos for a model: it may answer."""
-        with self._catalog.maintenance_transaction() as connection:
-            finish_model(connection, model.model_number)
 
     def switch(
         self,
@@ -177,7 +138,7 @@ class Models:
             if not before:
                 raise UnknownModelError(
                     f"no model answered in the library in {self._folder} before the one that does "
-                    f"now: name the model to switch to, `cpd index models` lists them"
+                    f"now: name the model to switch to, `cpd index model list` lists them"
                 )
             chosen = before[0]
         else:

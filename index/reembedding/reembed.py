@@ -21,6 +21,7 @@ from index.ingest.outcomes import CHANGED_CODE, GONE_CODE, EmbeddedVideo, KnownV
 from index.ingest.pipeline import Bounds, Decoder
 from index.library.add import PUBLISH_EVERY_SEGMENTS
 from index.library.library import Library
+from index.library.model_building import begin_building, finish_building, videos_lacking
 from index.library.opening import absolute_name
 from index.library.writer import LibraryWriter
 from index.reembedding.report import ReembedInterrupted, ReembedReport, ReembedTally
@@ -96,7 +97,7 @@ class _Run:
             window_seconds=windows.window_seconds,
             hop_seconds=windows.hop_seconds,
         )
-        self._model = library.models.begin(asked)
+        self._model = begin_building(library.catalog, asked)
         self._num_unpublished = 0
 
     def embed(self, decoder: Decoder, bounds: Bounds | None) -> None:
@@ -116,7 +117,7 @@ class _Run:
 
     def finish(self) -> ReembedReport:
         """Note that all videos were gone through; what came of it."""
-        self._library.models.finish(self._model)
+        finish_building(self._library.catalog, self._model)
         return self.report()
 
     def report(self) -> ReembedReport:
@@ -125,7 +126,7 @@ class _Run:
 
     def _lacking(self) -> "list[_Copies]":
         by_content: dict[str, _Copies] = {}
-        for video in self._library.models.lacking(self._model):
+        for video in videos_lacking(self._library.catalog, self._model):
             content_hash = video.content_hash or ""
             by_content.setdefault(content_hash, _Copies(content_hash)).videos.append(video)
         return list(by_content.values())

@@ -35,3 +35,9 @@ def test_a_second_model_is_built_and_answers_whoever_opens_the_library_after_the
         assert library.search("red")[0].score > 0.9
         assert library.add(tmp_path / "blue.mp4", num_workers=1).added == 1
         assert [model.lacking for model in library.models.list()] == [1, 0]
+
+
+def test_what_builds_a_model_is_not_among_what_is_done_with_models() -> None:
+    public = {name for name in dir(cpd.Models) if not name.startswith("_")}
+
+    assert public == {"list", "get", "switch", "drop"}

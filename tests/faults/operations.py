@@ -20,6 +20,7 @@ from index.exchange.importing import import_tables
 from index.exchange.merging import merge_libraries
 from index.filters import parse_filter
 from index.library.library import Library
+from index.library.model_building import begin_building, finish_building, videos_lacking
 from index.library.writer import LibraryWriter
 from tests.index.first_library import make_first_library
 from tests.index.libraries import SETTINGS, file_version, flip_a_bit, put, unit_rows, windows
@@ -293,8 +294,8 @@ def make_second(folder: Path) -> None:
 def _reembed(folder: Path) -> None:
     """What a reembed does once the videos are decoded."""
     with Library.open(folder) as library, library.lease() as writer:
-        model = library.models.begin(SECOND)
-        for video in library.models.lacking(model):
+        model = begin_building(library.catalog, SECOND)
+        for video in videos_lacking(library.catalog, model):
             assert video.content_hash is not None
             writer.put_vectors(
                 video.content_hash,
@@ -304,7 +305,7 @@ def _reembed(folder: Path) -> None:
             )
         writer.publish()
         writer.compact()
-        library.models.finish(model)
+        finish_building(library.catalog, model)
 
 
 def _switch(folder: Path) -> None:

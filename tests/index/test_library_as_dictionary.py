@@ -21,6 +21,7 @@ from index.catalog.reads import to_unit
 from index.exchange.merging import merge_libraries
 from index.filters.filter import parse_filter
 from index.library.library import Library
+from index.library.model_building import begin_building, finish_building, videos_lacking
 from index.library.pruning import prune_videos
 from index.library.removal import plan_removal
 from tests.index.libraries import SETTINGS, file_version, put, unit_rows, windows
@@ -174,8 +175,8 @@ class LibraryAndItsDictionary(RuleBasedStateMachine):
     @rule(model=st.sampled_from(list(MODELS)))
     def reembed(self, model: str) -> None:
         with self.library.lease() as writer:
-            begun = self.library.models.begin(MODELS[model])
-            for lacking in self.library.models.lacking(begun):
+            begun = begin_building(self.library.catalog, MODELS[model])
+            for lacking in videos_lacking(self.library.catalog, begun):
                 content = int(lacking.content_hash, 16)
                 rows_SD = rows_of(content, model)
                 writer.put_vectors(
@@ -184,7 +185,7 @@ class LibraryAndItsDictionary(RuleBasedStateMachine):
                     embeddings_SD=rows_SD,
                     model=begun,
                 )
-            self.library.models.finish(begun)
+            finish_building(self.library.catalog, begun)
         if model not in self.twin.models:
             self.twin.models.append(model)
         for video in self.twin.videos.values():

@@ -28,7 +28,7 @@ def test_from_one_model_to_another_and_back(call: Call, copy: Path, other: Path)
     at = ("--library", copy)
     built = call("index", "reembed", "--model", other, *at)
     again = call("index", "reembed", "--model", other, *at, "--json")
-    listed = call("index", "models", *at)
+    listed = call("index", "model", "list", *at)
     would = call("index", "switch", "2", *at, "--dry-run")
     switched = call("index", "switch", other, *at)
     found = call("search", "a red thing", *at, "--json")
@@ -60,15 +60,15 @@ def test_a_model_is_dropped_by_its_number(call: Call, copy: Path, other: Path) -
     at = ("--library", copy)
     call("index", "reembed", "--model", other, "--window", "3", *at)
 
-    refused = call("index", "models", "drop", "1", *at)
-    would = call("index", "models", "drop", "2", *at, "--dry-run")
-    dropped = call("index", "models", "drop", "2", *at, "--json")
+    refused = call("index", "model", "drop", "1", *at)
+    would = call("index", "model", "drop", "2", *at, "--dry-run")
+    dropped = call("index", "model", "drop", "2", *at, "--json")
 
     assert refused.code == 2
     assert "is the one that answers" in refused.err
     assert "would be dropped" in would.out
     assert json.loads(dropped.out)["dropped"]["number"] == 2
-    assert len(json.loads(call("index", "models", *at, "--json").out)["models"]) == 1
+    assert len(json.loads(call("index", "model", "list", *at, "--json").out)["models"]) == 1
 
 
 def test_compare_shows_both_sides(call: Call, copy: Path, other: Path) -> None:
@@ -103,7 +103,7 @@ def test_files_that_are_gone_are_told(call: Call, copy: Path, other: Path, video
 def test_the_library_has_to_be_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CPD_LIBRARY", raising=False)
 
-    ended = call("index", "models")
+    ended = call("index", "model", "list")
 
     assert ended.code == 2
     assert "--library" in ended.err

@@ -16,6 +16,7 @@ from index.catalog.taking_in import take_in_names
 from index.errors import IndexMismatchError
 from index.exchange.merging import merge_libraries
 from index.library.library import Library
+from index.library.model_building import begin_building, finish_building
 from tests.index.exchange.contents import answers, contents
 from tests.index.exchange.rich import put_rich, tag
 from tests.index.libraries import SETTINGS, file_version, unit_rows, windows
@@ -209,7 +210,7 @@ def test_vectors_of_all_models_that_both_have_come_along(tmp_path: Path) -> None
 
 def embed_by_another(library: Library, model: LibrarySettings, *, seed: int) -> None:
     """Give the library's one video vectors of a second model, which is ready then."""
-    settings = library.models.begin(model)
+    settings = begin_building(library.catalog, model)
     (row,) = library.videos(limit=None)
     with library.catalog.write_transaction() as transaction:
         put_vectors(
@@ -219,7 +220,7 @@ def embed_by_another(library: Library, model: LibrarySettings, *, seed: int) -> 
             embeddings_SD=unit_rows(3, seed=seed),
             model_number=settings.model_number,
         )
-    library.models.finish(settings)
+    finish_building(library.catalog, settings)
 
 
 @settings(max_examples=4, deadline=None)

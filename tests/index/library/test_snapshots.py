@@ -20,6 +20,7 @@ from index.errors import (
 )
 from index.library import snapshots
 from index.library.library import Library
+from index.library.model_building import begin_building
 from index.vectors.leftovers import remove_old_snapshots
 from tests.index.libraries import (
     MADE_BY,
@@ -129,7 +130,7 @@ def test_no_number_of_a_table_comes_twice(kept: Library) -> None:
 
 
 def test_a_model_that_was_dropped_since_gives_out_other_ids(kept: Library) -> None:
-    other = kept.models.begin(replace(SETTINGS, model="other", fingerprint="d1" * 32))
+    other = begin_building(kept.catalog, replace(SETTINGS, model="other", fingerprint="d1" * 32))
     given = set_last_id(kept, other, by=10)
     kept.snapshots.create("two")
     later = set_last_id(kept, other, by=1000)
@@ -140,7 +141,7 @@ def test_a_model_that_was_dropped_since_gives_out_other_ids(kept: Library) -> No
     assert later > given
     assert set_last_id(kept, other, by=0) > later
     assert set_last_id(kept, other, by=0) < other.segment_ids.last
-    again = kept.models.begin(replace(SETTINGS, model="third", fingerprint="e1" * 32))
+    again = begin_building(kept.catalog, replace(SETTINGS, model="third", fingerprint="e1" * 32))
     assert again.model_number == 3
 
 
