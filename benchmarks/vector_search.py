@@ -187,7 +187,7 @@ def _round(engine: Engine, cases: Cases, case: str, effort: int) -> Round:
     cpu = time.process_time()
     for query_D in cases.queries_QD:
         began = time.perf_counter()
-        ids = engine.search(query_D, K, effort=effort, keep=keep)
+        ids = engine.searches.search(query_D, K, effort=effort, keep=keep)
         times.append(time.perf_counter() - began)
         found.append(np.asarray(ids, dtype=np.int64))
     cpu = time.process_time() - cpu

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from index.library.library import Library
-    from service.cpd_engine import ServiceDecoder
-    from service.file_cache import FileCache
+    from service.media.file_cache import FileCache
+    from service.runtime.engine import ServiceDecoder
     from service.settings import Settings
 
 GRACE_SECONDS = 3
@@ -61,7 +61,7 @@ def serve(
     from index.decoding.pool import DecodePool
     from index.library.library import Library
     from service.logs import configure_logging
-    from service.media_store import open_cache
+    from service.media.store import open_cache
 
     with (
         Library.open(settings.library, device=settings.device) as opened,
@@ -87,8 +87,8 @@ def _run(
 ) -> None:
     """Answer until somebody ends it, or until it is clear that the model cannot be had."""
     from cpd_model.loading import load_encoder
-    from service.app import create_app
-    from service.cpd_engine import CPDEngine
+    from service.http.app import create_app
+    from service.runtime.engine import CPDEngine
 
     failures: list[Exception] = []
 

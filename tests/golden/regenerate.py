@@ -6,7 +6,7 @@ python tests/golden/regenerate.py
 import json
 from pathlib import Path
 
-from service.app import create_app
+from service.http.app import create_app
 from service.settings import Settings
 from tests.service.fakes import FakeEngine
 

@@ -7,7 +7,7 @@ from cpd.command_line import UNEXPECTED, USAGE
 from cpd_model.errors import CPDError
 from index.ingest.outcomes import CHANGED_CODE, GONE_CODE, UNREADABLE_CODE
 from index.library.sidecars import SIDECAR_CODE
-from service.errors import status_of
+from service.http.problems import status_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "failures.md"
 

@@ -14,10 +14,11 @@ from index.catalog.records import LibrarySettings
 from index.decoding.pool import DecodePool
 from index.library.add import add_videos
 from index.library.library import Library
-from service.app import create_app
-from service.cpd_engine import CPDEngine
-from service.engine import Engine, LabelOrder
-from service.file_cache import FileCache
+from service.core.engine import Engine
+from service.core.labels import LabelOrder
+from service.http.app import create_app
+from service.media.file_cache import FileCache
+from service.runtime.engine import CPDEngine
 from service.settings import Settings
 from tests.service.fakes import FakeEngine
 from tests.service.videos import write_colors

@@ -9,16 +9,12 @@ from index.catalog.records import VideoRow
 from index.errors import UnknownVideoError
 from index.label import LabelledSegment, LabelScore
 from index.search.moments import Hit
-from service.engine import (
-    Classification,
-    LabelOrder,
-    Load,
-    MediaFile,
-    Readiness,
-    SearchAnswer,
-    VideoPage,
-)
-from service.errors import NotReadyError
+from service.core.engine import Load, Readiness
+from service.core.errors import NotReadyError
+from service.core.labels import Classification, LabelOrder
+from service.core.media import MediaFile
+from service.core.search import SearchAnswer
+from service.core.videos import VideoPage
 
 DOG_ID = "d" * 32
 CAT_ID = "c" * 32
@@ -69,16 +65,16 @@ class FakeEngine:
         reason: str | None = None,
         videos: Sequence[VideoRow] | None = None,
     ) -> None:
-        self._answers = answers or {}
-        self._files = files
         self.reason = reason
-        self._videos = (
+        self._rows = (
             [video_row(DOG_ID, "/videos/dog.mp4"), video_row(CAT_ID, "/videos/cat.mp4")]
             if videos is None
             else list(videos)
         )
-        self.uploads: list[tuple[Path, bytes, LabelOrder]] = []
-        """What was uploaded: where it lay, what it held, what was asked."""
+        self.searches = FakeSearches(self, answers or {})
+        self.videos = FakeVideos(self._rows)
+        self.labels = FakeLabels(self.videos)
+        self.media = FakeMedia(self.videos, files)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["FakeEngine"]:
@@ -94,8 +90,8 @@ class FakeEngine:
             model_device=None if self.reason else "cpu",
             search_device="cpu",
             library="/library",
-            num_videos=len(self._videos),
-            num_segments=29 * len(self._videos),
+            num_videos=len(self._rows),
+            num_segments=29 * len(self._rows),
         )
 
     async def load(self) -> Load:
@@ -103,60 +99,92 @@ class FakeEngine:
             num_queued_queries=3,
             num_pending_searches=2,
             num_pending_videos=1,
-            num_videos=len(self._videos),
-            num_segments=29 * len(self._videos),
+            num_videos=len(self._rows),
+            num_segments=29 * len(self._rows),
         )
 
+
+class FakeSearches:
+    """The searches of a FakeEngine."""
+
+    def __init__(
+        self, engine: FakeEngine, answers: Mapping[str, Sequence[Hit] | Exception]
+    ) -> None:
+        self._engine = engine
+        self._answers = answers
+
     async def search(self, query: str, *, limit: int, merge: bool) -> SearchAnswer:
-        if self.reason is not None:
-            raise NotReadyError(self.reason)
+        if self._engine.reason is not None:
+            raise NotReadyError(self._engine.reason)
         answer = self._answers.get(query, ())
         if isinstance(answer, Exception):
             raise answer
         return SearchAnswer("fake", list(answer)[:limit], 0.25, 0.125)
 
-    async def classify_stored(self, video_id: str, order: LabelOrder) -> Classification:
-        video = await self.video(video_id)
-        return self._classification(str(video.path), video_id, order)
 
-    async def classify_upload(
-        self, path: Path, file_name: str, order: LabelOrder
-    ) -> Classification:
-        content = await asyncio.to_thread(path.read_bytes)
-        self.uploads.append((path, content, order))
-        return self._classification(file_name, None, order)
+class FakeVideos:
+    """The videos of a FakeEngine."""
 
-    async def videos(self, *, limit: int, offset: int) -> VideoPage:
-        return VideoPage(self._videos[offset : offset + limit], len(self._videos))
+    def __init__(self, rows: Sequence[VideoRow]) -> None:
+        self._rows = rows
 
-    async def video(self, video_id: str) -> VideoRow:
-        for video in self._videos:
+    async def page(self, *, limit: int, offset: int) -> VideoPage:
+        return VideoPage(self._rows[offset : offset + limit], len(self._rows))
+
+    async def get(self, video_id: str) -> VideoRow:
+        for video in self._rows:
             if video.video_id == video_id:
                 return video
         raise UnknownVideoError(f"no video {video_id} in this library")
 
-    async def media(self, video_id: str) -> MediaFile:
-        await self.video(video_id)
+
+class FakeLabels:
+    """The labels in the order given, each half as probable as the one before."""
+
+    def __init__(self, videos: FakeVideos) -> None:
+        self._videos = videos
+        self.uploads: list[tuple[Path, bytes, LabelOrder]] = []
+        """What was uploaded: where it lay, what it held, what was asked."""
+
+    async def of_stored(self, video_id: str, order: LabelOrder) -> Classification:
+        video = await self._videos.get(video_id)
+        return _classification(str(video.path), video_id, order)
+
+    async def of_upload(self, path: Path, file_name: str, order: LabelOrder) -> Classification:
+        content = await asyncio.to_thread(path.read_bytes)
+        self.uploads.append((path, content, order))
+        return _classification(file_name, None, order)
+
+
+class FakeMedia:
+    """The same file for everything that is asked of a video."""
+
+    def __init__(self, videos: FakeVideos, files: MediaFile | None) -> None:
+        self._videos = videos
+        self._files = files
+
+    async def original(self, video_id: str) -> MediaFile:
+        await self._videos.get(video_id)
         assert self._files is not None, "this test gave the engine no file"
         return self._files
 
     async def thumbnail(self, video_id: str, *, at_seconds: float) -> MediaFile:
-        return await self.media(video_id)
+        return await self.original(video_id)
 
     async def preview(
         self, video_id: str, *, start_seconds: float, stop_seconds: float
     ) -> MediaFile:
-        return await self.media(video_id)
+        return await self.original(video_id)
 
-    def _classification(self, path: str, video_id: str | None, order: LabelOrder) -> Classification:
-        """The labels in the order given, each half as probable as the one before."""
-        scores = [LabelScore(name, 0.5 ** (i + 1)) for i, name in enumerate(order.labels)]
-        shown = scores[: order.top]
-        return Classification(
-            model="fake",
-            path=path,
-            video_id=video_id,
-            labels=shown,
-            timeline=[LabelledSegment(0.0, 4.0, shown)] if order.timeline else None,
-            note=None,
-        )
+
+def _classification(path: str, video_id: str | None, order: LabelOrder) -> Classification:
+    scores = [LabelScore(name, 0.5 ** (i + 1)) for i, name in enumerate(order.labels)]
+    shown = scores[: order.top]
+    return Classification(
+        model="fake",
+        path=path,
+        video_id=video_id,
+        labels=shown,
+        timeline=[LabelledSegment(0.0, 4.0, shown)] if order.timeline else None,
+        note=None,
+    )

@@ -1,0 +1,1 @@
+"""What the service can do, without HTTP and without what does it: protocols, answers, failures."""

@@ -1,0 +1,1 @@
+"""How it is asked for over HTTP: routes, schemas, problem documents, and what is around them."""

@@ -1,0 +1,1 @@
+"""What goes over the wire. Limits are types, so OpenAPI shows them."""

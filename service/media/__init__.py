@@ -1,0 +1,1 @@
+"""Files that are sent: those of videos, and pictures and films made of them."""
