@@ -1,7 +1,8 @@
 """What the system tells of changes below some folders and files, as paths that are worth a look."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -58,13 +59,16 @@ def changes_below(
         leave_out: a folder of which nothing is told: the library.
         poll: look at all files again and again, rather than ask the system.
         tell: told in a sentence where files are looked at although nobody asked for that.
+
+    Raises:
+        InputError: what is watched is gone or was replaced, or cannot be listened to.
     """
     poll = poll or _must_poll(watched, tell)
     while True:
         try:
             yield from _listen(watched, leave_out, poll=poll, tick_seconds=tick_seconds)
         except FileNotFoundError:
-            return  # what was watched is gone, which the caller notices
+            continue  # a folder below went while the system was asked for all of them
         except OSError as error:
             if poll:
                 raise InputError(
@@ -75,17 +79,22 @@ def changes_below(
                 f"all files each second instead; a higher fs.inotify.max_user_watches mends that"
             )
             poll = True
+        except RuntimeError as error:  # so watchfiles tells of links in a circle, while it polls
+            reason = str(error).removeprefix("error in underlying watcher: ")
+            raise InputError(f"cannot watch {printable(watched[0])}: {reason}") from error
 
 
 def _listen(
     watched: Sequence[Path], leave_out: Path, *, poll: bool, tick_seconds: float
 ) -> Iterator[set[Path]]:
-    from watchfiles import watch
+    from watchfiles import Change, watch
 
     files = {path for path in watched if path.is_file()}
     folders = [path for path in watched if path not in files]
     # The folder of a file is listened to: a file that is replaced by another is a new one.
     listened = list(dict.fromkeys([*folders, *(path.parent for path in files)]))
+    identities = {folder: _identity(folder, poll=poll) for folder in listened}
+    _require(watched, identities, poll=poll)
     for told in watch(
         *listened,
         watch_filter=None,
@@ -97,12 +106,48 @@ def _listen(
         poll_delay_ms=_POLL_MS,
         ignore_permission_denied=True,
     ):
+        _require(watched, identities, poll=poll)
         found: set[Path] = set()
         for change, name in told:
             path = Path(name)
+            if change is Change.deleted and path in identities and not poll:
+                raise _gone(path)  # also where the next one there got its number
             if leave_out not in (path, *path.parents) and _is_watched(path, folders, files):
                 found |= _worth_a_look(change, path)
         yield found
+
+
+def _require(
+    watched: Sequence[Path], identities: Mapping[Path, tuple[int, ...] | None], *, poll: bool
+) -> None:
+    """Refuse to go on where the system listens to something else than is named, or to nothing."""
+    for folder, identity in identities.items():
+        if identity is None or _identity(folder, poll=poll) != identity:
+            raise _gone(folder)
+    for path in watched:
+        if not path.exists():
+            raise _gone(path)
+
+
+def _identity(folder: Path, *, poll: bool) -> tuple[int, ...] | None:
+    """What tells a folder from one that takes its place; None where no folder is.
+
+    The system listens to a folder whatever its name; who looks for himself goes by the name.
+    """
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return None
+    return () if poll else (found.st_dev, found.st_ino)
+
+
+def _gone(path: Path) -> InputError:
+    return InputError(
+        f"{printable(path)} is gone or was replaced, so it cannot be watched: nothing of it was "
+        f"removed from the library; bring it back and watch it again"
+    )
 
 
 def _is_watched(path: Path, folders: Sequence[Path], files: set[Path]) -> bool:

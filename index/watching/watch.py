@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cpd_model.errors import InputError
 from index.errors import LibraryBusyError, RootGoneError
-from index.ingest.files import printable
 from index.ingest.outcomes import CHANGED_CODE
 from index.library.add_report import AddInterrupted
 from index.watching.changes import Changes
@@ -132,16 +130,15 @@ class _Watching:
         self._is_first = True
 
     def follow(self, told: Iterator[set[Path]], changes: Changes) -> None:
-        """Add everything, then what changes; ends where what is watched is gone."""
-        for path in next(told, set()):
+        """Add everything, then what changes, for as long as it is told of changes."""
+        for path in next(told):
             changes.note(path, now=time.monotonic())
         there, gone = list(self.watched), list[Path]()
         while True:
-            self._require_watched()
             again = self._try_work(there, gone)
             if again is not None:
                 there, gone = [], []
-            for path in {*(again or ()), *next(told, set())}:
+            for path in {*(again or ()), *next(told)}:
                 changes.note(path, now=time.monotonic())
             settled = changes.settle(now=time.monotonic())
             there = list(dict.fromkeys([*there, *settled.there]))
@@ -189,11 +186,3 @@ class _Watching:
             return None
         self._waits = False
         return again
-
-    def _require_watched(self) -> None:
-        for path in self.watched:
-            if not path.exists():
-                raise InputError(
-                    f"{printable(path)} is gone, so it cannot be watched: nothing of it was "
-                    f"removed from the library; bring it back and watch it again"
-                )

@@ -14,6 +14,7 @@ from index.errors import LibraryBusyError, LibraryNotFoundError
 from index.library.add_report import AddFailure, AddReport
 from index.library.library import Library
 from index.watching.feed import LibraryFeed
+from index.watching.folders import changes_below
 from index.watching.watch import WatchTotals, watch
 from tests.index.colored_videos import Scene, write_video
 
@@ -205,6 +206,50 @@ def test_a_folder_that_goes_away_ends_it_with_a_sentence(folder: Path, tmp_path:
         watched(folder, feed, Person(lambda: folder.rename(tmp_path / "away")), prune=True)
 
     assert feed.given == [["videos"], ["-videos"]]
+
+
+@pytest.mark.parametrize(
+    ("instead", "poll"),
+    [("folder", False), ("folder of its number", False), ("file", False), ("file", True)],
+)
+def test_a_folder_in_whose_place_another_comes_at_once_ends_it_too(
+    folder: Path, instead: str, poll: bool, tmp_path: Path
+) -> None:
+    """The system tells of the folder that was there, and of the new one nothing."""
+
+    def replace() -> None:
+        if instead == "folder":
+            folder.rename(tmp_path / "away")
+        else:
+            shutil.rmtree(folder)  # its number goes to the next that is made
+        folder.write_bytes(b"") if instead == "file" else folder.mkdir()
+
+    feed = FeedOfPaths(tmp_path / "library")
+    with pytest.raises(InputError, match="cannot be watched"):
+        watched(folder, feed, Person(replace), poll=poll, prune=True)
+
+    assert feed.given == [["videos"], ["-videos"]]
+
+
+def test_a_folder_that_is_gone_when_it_is_to_be_listened_to_is_told(
+    folder: Path, tmp_path: Path
+) -> None:
+    """It may be back a moment later, and nobody would listen to it."""
+    told = changes_below(
+        [folder / "gone"], leave_out=tmp_path / "library", poll=False, tick_seconds=0.1, tell=print
+    )
+
+    with pytest.raises(InputError, match="cannot be watched"):
+        next(told)
+
+
+def test_links_in_a_circle_which_polling_cannot_pass_are_one_sentence(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "circle").symlink_to(folder)
+
+    with pytest.raises(InputError, match=r"cannot watch .*circle"):
+        watched(folder, FeedOfPaths(tmp_path / "library"), Person(lambda: None), poll=True)
 
 
 def test_a_file_that_is_named_is_watched_also_where_another_takes_its_place(
