@@ -53,8 +53,8 @@ demo: $(STAMP)  ## make a small library, search it, label a clip, serve the page
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
-faults: $(STAMP)  ## try all faults, the many that `make test` leaves out too
-	$(BIN)/python -m pytest --numprocesses $(JOBS) -m '' tests/faults tests/index/test_library_as_dictionary.py $(TESTS)
+faults: $(STAMP)  ## try all faults, and the long cases that `make test` leaves out
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m '' tests/faults $$(grep -rl --include='test_*.py' long_faults tests) $(TESTS)
 
 lint: $(STAMP)  ## format, lint, types and import contracts, without changing a file
 	$(BIN)/ruff format --check .

@@ -165,12 +165,25 @@ def test_what_was_added_is_found_by_a_reader_that_was_open_before(
         assert search(reader, "green")[0].score > 0.99
 
 
+FEW_FOLDERS = ("asl_gestures", "hmdb51", "kinetics_samples", "msvd")
+"""GIF, AVI, MKV and MP4, of four makers."""
+
+
 @pytest.mark.slow
-def test_all_real_clips_index(shared_data: Path, library: Library) -> None:
+@pytest.mark.parametrize(
+    ("folders", "count"),
+    [
+        pytest.param(FEW_FOLDERS, 36, id="few"),
+        pytest.param((".",), 248, id="all", marks=pytest.mark.long_faults),
+    ],
+)
+def test_real_clips_index(
+    shared_data: Path, library: Library, folders: tuple[str, ...], count: int
+) -> None:
     """Nasty ones included: metadata that is no UTF-8, odd codecs, GIF, portrait."""
     with DecodePool() as pool:
-        report = add_videos([shared_data], library, ENCODER, pool)
+        report = add_videos([shared_data / name for name in folders], library, ENCODER, pool)
 
-    assert counts(report) == (248, 0, 0, 0)
+    assert counts(report) == (count, 0, 0, 0)
     assert report.failures == []
     assert library.verify() == []

@@ -122,7 +122,9 @@ def test_kill_9_at_any_moment_loses_nothing_and_doubles_nothing(
         assert opened.verify() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long_faults)]
+)
 def test_a_run_that_is_stopped_says_how_to_go_on(
     videos: Path, bundle: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -181,7 +181,7 @@ def test_a_killed_step_leaves_what_was_or_what_was_to_be(
         "compact: merged part listed",
         "compact: an old part deleted",
         "snapshot: named",
-        "restore: in place",
+        pytest.param("restore: in place", marks=pytest.mark.long_faults),
     ],
 )
 def test_a_power_cut_takes_nothing_that_the_catalog_lists(

@@ -209,7 +209,10 @@ def unstopped(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long_faults)],
+)
 def test_a_stopped_run_says_how_to_go_on_and_ends_like_an_unstopped_one(
     number, code, unstopped, tmp_path
 ):
