@@ -50,6 +50,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## make a small library, search it, label a clip, serve the page (VIDEOS=~/Videos PORT=8000)
 	@$(BIN)/python scripts/demo.py --port $(PORT) $(if $(VIDEOS),--videos "$(VIDEOS)")
 
+# tests start some two hundred programs: without bytecode each compiles all of cpd anew
+test faults: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
