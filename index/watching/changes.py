@@ -1,7 +1,7 @@
 """Which files have come to rest since something happened to them.
 
-A file that is being written changes again and again: it is settled once nothing has happened to it
-for a while and its size and time are what they were at the last look. What happens is told by the
+A file that is being written changes again and again: it is settled once its size and time have
+been what they are for a while. What happens is told by the
 system, or seen by looking again, so that a write of which no system tells is noticed too.
 """
 
@@ -35,8 +35,13 @@ class Changes:
         return len(self._since)
 
     def note(self, path: Path, *, now: float) -> None:
-        """Something happened to what is, or was, at a path."""
-        self._since[path] = (now, _look(path))
+        """Something happened to what is, or was, at a path, or beside it.
+
+        A file that is as it was waits no longer for that: its sidecar may never come to rest.
+        """
+        found = _look(path)
+        if found is None or path not in self._since or self._since[path][1] != found:
+            self._since[path] = (now, found)
 
     def settle(self, *, now: float) -> Settled:
         """Hand out what has come to rest; it is forgotten here."""

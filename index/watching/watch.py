@@ -126,6 +126,7 @@ class _Watching:
         self._feed = feed
         self._listener = listener
         self._prune = prune
+        self._there, self._gone = list(watched), list(watched) if prune else []
         self._waits = False
         self._is_first = True
 
@@ -133,16 +134,13 @@ class _Watching:
         """Add everything, then what changes, for as long as it is told of changes."""
         for path in next(told):
             changes.note(path, now=time.monotonic())
-        there, gone = list(self.watched), list[Path]()
         while True:
-            again = self._try_work(there, gone)
-            if again is not None:
-                there, gone = [], []
-            for path in {*(again or ()), *next(told)}:
+            for path in {*self._try_work(), *next(told)}:
                 changes.note(path, now=time.monotonic())
             settled = changes.settle(now=time.monotonic())
-            there = list(dict.fromkeys([*there, *settled.there]))
-            gone = list(dict.fromkeys([*gone, *settled.gone]))
+            self._there = list(dict.fromkeys([*self._there, *settled.there]))
+            if self._prune:
+                self._gone = list(dict.fromkeys([*self._gone, *settled.gone]))
 
     def count(self, report: "AddReport") -> None:
         """Take in what an add did."""
@@ -151,38 +149,41 @@ class _Watching:
         self.totals.failed += report.failed
         self.totals.segments += report.segments
 
-    def _work(self, there: Sequence[Path], gone: Sequence[Path]) -> list[Path]:
-        """Add and prune; the files that changed while they were read."""
+    def _try_work(self) -> list[Path]:
+        """Do what is to be done, unless another run has the library; what has to be read again."""
         again: list[Path] = []
-        there = [path for path in there if path.exists()]
-        if there:
-            report = self._feed.add(there)
-            self.count(report)
-            self._listener.added(report, is_first=self._is_first)
-            again = [failed.path for failed in report.failures if failed.code == CHANGED_CODE]
-        if self._prune and (gone or self._is_first):
-            self._remove_gone(self.watched if self._is_first else gone)
-        self._is_first = False
-        return again
-
-    def _remove_gone(self, paths: Sequence[Path]) -> None:
         try:
-            count = self._feed.remove_gone(paths)
-        except RootGoneError as error:  # its disk may come back; all else goes on
-            self._listener.told(str(error))
-            return
-        self.totals.removed += count
-        if count:
-            self._listener.removed(count)
-
-    def _try_work(self, there: Sequence[Path], gone: Sequence[Path]) -> list[Path] | None:
-        """What `_work` gives; None where another run holds the library, and it is to be done."""
-        try:
-            again = self._work(there, gone)
+            again = self._add()
+            self._remove_gone()
         except LibraryBusyError as error:
             if not self._waits:
                 self._listener.told(f"waiting: {error}")
             self._waits = True
-            return None
-        self._waits = False
+        else:
+            self._waits = False
         return again
+
+    def _add(self) -> list[Path]:
+        """Add what is there; the files that changed while they were read."""
+        there = [path for path in self._there if path.exists()]
+        report = self._feed.add(there) if there else None
+        self._there = []
+        if report is None:
+            return []
+        self.count(report)
+        is_first, self._is_first = self._is_first, False
+        self._listener.added(report, is_first=is_first)
+        return [failed.path for failed in report.failures if failed.code == CHANGED_CODE]
+
+    def _remove_gone(self) -> None:
+        if not self._gone:
+            return
+        count = 0
+        try:
+            count = self._feed.remove_gone(self._gone)
+        except RootGoneError as error:  # its disk may come back; all else goes on
+            self._listener.told(str(error))
+        self._gone = []
+        self.totals.removed += count
+        if count:
+            self._listener.removed(count)

@@ -32,6 +32,17 @@ def test_a_write_of_which_nobody_told_begins_the_wait_anew(tmp_path: Path) -> No
     assert changes.settle(now=14) == Settled([file], [])
 
 
+def test_what_happens_beside_a_file_that_is_at_rest_does_not_hold_it_up(tmp_path: Path) -> None:
+    """A sidecar that is written each second would keep its video out for ever."""
+    changes = Changes(settle_seconds=2)
+    file = tmp_path / "a.mp4"
+    file.write_bytes(b"one")
+    changes.note(file, now=10)
+    changes.note(file, now=11)
+
+    assert changes.settle(now=12) == Settled([file], [])
+
+
 def test_a_file_that_goes_is_gone_and_one_that_comes_back_is_there(tmp_path: Path) -> None:
     changes = Changes(settle_seconds=2)
     gone, back = tmp_path / "gone.mp4", tmp_path / "back.mp4"

@@ -54,6 +54,7 @@ class FeedOfPaths:
         self.folder = folder
         self.given: list[list[str]] = []
         self.busy = 0
+        self.busy_removals = 0
         self.failures: list[AddFailure] = []
 
     def add(self, paths: Sequence[Path]) -> AddReport:
@@ -68,6 +69,9 @@ class FeedOfPaths:
         return AddReport(**counts, failed=len(failures), seconds=0, failures=failures, warnings=[])
 
     def remove_gone(self, paths: Sequence[Path]) -> int:
+        if self.busy_removals:
+            self.busy_removals -= 1
+            raise LibraryBusyError("process 77 is adding", holder=None)
         self.given.append([f"-{path.name}" for path in paths])
         return len(paths)
 
@@ -186,6 +190,22 @@ def test_while_another_run_has_the_library_what_is_to_be_done_waits(
 
     assert feed.given == [["videos"], ["a.mp4"]]
     assert person.said == ["waiting: process 77 is adding"]
+
+
+def test_an_add_counts_once_where_another_run_has_the_library_before_what_is_gone_is_removed(
+    folder: Path, tmp_path: Path
+) -> None:
+    feed, red = FeedOfPaths(tmp_path / "library"), folder / "red.mp4"
+    feed.busy_removals = 1
+    feed.failures = [AddFailure(red, "it is still being written", "changed")]
+    person = Person(lambda: None)
+
+    # It settles long after the removal is tried again.
+    totals = watch([folder], feed, person, settle_seconds=1, prune=True)
+
+    assert feed.given == [["videos"], ["-videos"], ["red.mp4"]]
+    assert totals.failed == 1
+    assert person.said == ["waiting: process 77 is adding", "1 removed"]
 
 
 def test_a_file_that_changed_while_it_was_read_is_read_again(folder: Path, tmp_path: Path) -> None:
