@@ -124,8 +124,14 @@ def distinct(
         yield hit
 
 
-def diverse(hits: Iterable[Ranked], diversity: float, *, vectors_of: VectorsOf) -> Iterator[Ranked]:
-    """The best NUM_DIVERSE hits so that each differs from those before it, then the others.
+def diverse(
+    hits: Iterable[Ranked],
+    diversity: float,
+    *,
+    vectors_of: VectorsOf,
+    num_diverse: int = NUM_DIVERSE,
+) -> Iterator[Ranked]:
+    """The best `num_diverse` hits so that each differs from those before it, then the others.
 
     Next is always that with the highest `(1 - diversity) * value - diversity * likeness`, where the
     likeness is the highest cosine with a hit that was told, and values are parts of the best one.
@@ -133,7 +139,7 @@ def diverse(hits: Iterable[Ranked], diversity: float, *, vectors_of: VectorsOf) 
     Source: Carbonell and Goldstein 1998, maximal marginal relevance, with lambda = 1 - diversity.
     """
     hits = iter(hits)
-    pool = list(itertools.islice(hits, NUM_DIVERSE))
+    pool = list(itertools.islice(hits, num_diverse))
     if pool:
         vectors_nD = vectors_of([hit.moment.segment_id for hit in pool])
         values_n = np.array([hit.value for hit in pool])

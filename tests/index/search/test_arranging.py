@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpd_model.encoder import Vectors
-from index.search import arranging
 from index.search.arranging import (
     Ranked,
     VideoTraits,
@@ -113,10 +112,9 @@ def shows_the_same(scene: Scene, hit: Ranked, told: Ranked, threshold: float) ->
 def test_each_of_the_first_hits_is_the_best_that_differs(
     num_diverse: int, scene: Scene, diversity: float
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arranging, "NUM_DIVERSE", num_diverse)
-
-        found = list(diverse(scene.hits, diversity, vectors_of=scene.vectors_of))
+    found = list(
+        diverse(scene.hits, diversity, vectors_of=scene.vectors_of, num_diverse=num_diverse)
+    )
 
     pool, told = scene.hits[:num_diverse], list[Ranked]()
     highest = max((abs(hit.value) for hit in pool), default=1) or 1
