@@ -36,7 +36,7 @@ class Twins(NamedTuple):
     videos: list[TwinVideo]
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.long_faults)])
 def twins(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Twins]:
@@ -53,7 +53,7 @@ def twins(
 @given(filter=FILTERS)
 @settings(max_examples=500, deadline=None)
 def test_a_filter_means_what_its_twin_means(twins: Twins, filter: Filter) -> None:
-    """Of each library, of which there are two."""
+    """Of each library, of which there are two; `make faults` asks the second."""
     found = matching_videos(twins.connection, filter)
 
     assert found.dtype == np.int64

@@ -1,4 +1,4 @@
-"""All real clips beside the project: each is read exactly as when it is decoded in full.
+"""Real clips beside the project: each is read exactly as when it is decoded in full.
 
 And each is cut into windows as if it had no timestamps to mistrust.
 """
@@ -16,6 +16,12 @@ from tests.index.videos import decode_everything
 
 SPEC = ClipSpec(num_frames=4, frame_size=32, resize="crop", short_side=36)
 NUM_PARTS = 8
+PARTS = [
+    0,
+    1,
+    *(pytest.param(part, marks=pytest.mark.long_faults) for part in range(2, NUM_PARTS)),
+]
+"""Some sixty clips by default, all of them in `make faults`."""
 SHORT_WINDOW_SECONDS = 0.5
 FULLY_DECODED_BYTES = 400_000
 """Larger clips are probed and read, but not decoded in full again."""
@@ -28,7 +34,7 @@ def _clips(shared_data: Path, part: int) -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(NUM_PARTS))
+@pytest.mark.parametrize("part", PARTS)
 def test_real_clips_are_read_as_when_decoded_in_full(shared_data: Path, part: int) -> None:
     wrong = []
     for clip in _clips(shared_data, part):
@@ -42,7 +48,7 @@ def test_real_clips_are_read_as_when_decoded_in_full(shared_data: Path, part: in
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(NUM_PARTS))
+@pytest.mark.parametrize("part", PARTS)
 def test_no_real_clip_loses_a_window_to_a_gap(shared_data: Path, part: int) -> None:
     """None of them stands still for longer than a short window, so that all windows stay."""
     gappy = [

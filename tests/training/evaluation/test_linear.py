@@ -153,6 +153,7 @@ def test_enough_videos_choose_the_l2():
 
 
 @pytest.mark.slow
+@pytest.mark.long_faults
 def test_real_clips_of_three_actions_are_told_apart(shared_data, start_bundle, tmp_path):
     """Four train and two test clips of each: a handful, so the bar is far above a third but low."""
     import csv

@@ -240,7 +240,9 @@ def work(rank, port, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.long_faults
 def test_two_processes_are_one_with_the_double_batch(tmp_path):
+    """Each choice alone; tests/training/run/test_distributed.py has each kind in a whole run."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

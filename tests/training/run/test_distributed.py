@@ -48,15 +48,23 @@ def test_half_of_what_torchrun_says_is_refused(monkeypatch):
         processes_of_environment()
 
 
-@pytest.mark.slow
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
-    """Weights, banks and losses, over both stages, for each objective, at once and in parts."""
-    multiprocessing.spawn(_work, args=(_free_port(), tmp_path), nprocs=2, join=True)
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """What two processes left, started once for all that they are asked: training and waiting."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "waited").mkdir()
+    ports = _free_port(), _free_port()
+    multiprocessing.spawn(_train_and_wait, args=(ports, folder), nprocs=2, join=True)
+    return folder
 
+
+@pytest.mark.slow
+def test_two_processes_equal_one_with_the_whole_batch(two_processes):
+    """Weights, banks and losses, over both stages, for each objective, at once and in parts."""
     for kind, parts in ((kind, parts) for kind in KINDS for parts in (1, 2)):
         alone, losses = _train(_config(kind, parts), Processes())
         for rank in range(2):
-            shared = torch.load(tmp_path / f"{kind}-{parts}-{rank}.pt")
+            shared = torch.load(two_processes / f"{kind}-{parts}-{rank}.pt")
             assert shared["losses"] == pytest.approx(losses, rel=1e-5)
             for name, value in alone.items():
                 if torch.is_tensor(value):
@@ -64,11 +72,14 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
 
 
 @pytest.mark.slow
-def test_who_waits_is_not_bound_by_the_time_out_of_an_exchange(tmp_path):
+def test_who_waits_is_not_bound_by_the_time_out_of_an_exchange(two_processes):
     """The first process computes features or evaluates for as long as that takes."""
-    multiprocessing.spawn(_wait_long, args=(_free_port(), tmp_path), nprocs=2, join=True)
+    assert sorted(path.name for path in (two_processes / "waited").iterdir()) == ["0", "1"]
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+
+def _train_and_wait(rank, ports, folder):
+    _work(rank, ports[0], folder)
+    _wait_long(rank, ports[1], folder / "waited")
 
 
 def _wait_long(rank, port, folder):
