@@ -25,6 +25,10 @@ from index.errors import LibraryError, LibraryNotFoundError
 BUSY_TIMEOUT_SECONDS = 30
 """How long a statement waits for another process's commit; longer than any of ours takes."""
 
+_CACHE_KIB = 32 * 1024
+"""Of pages in memory, at most. With SQLite's two megabytes a large transaction writes the same
+pages of its indexes many times."""
+
 
 class Access(Enum):
     """How a catalog can be opened, as SQLite's options say it."""
@@ -116,6 +120,7 @@ def _connect(path: Path) -> CatalogConnection:
     try:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     except sqlite3.Error:
         connection.close()  # one that stays open keeps a damaged log in use
         raise

@@ -74,11 +74,16 @@ def change_documents(
     """Put what one source says of videos: what `change` makes of what it said; {} is nothing."""
     for batch in _batches(numbers):
         known = documents_of(connection, batch)
+        changed: dict[int, Document] = {}
         for number in batch:
-            known.setdefault(number, {})
-            known[number][source] = change(number, known[number].get(source, {}))
-        _replace(connection, {number: known[number][source] for number in batch}, source)
-        _tell(connection, {number: merged_document(known[number]) for number in batch})
+            said = known.setdefault(number, {})
+            before = said.get(source, {})
+            said[source] = change(number, before)
+            if not _are_same(said[source], before):
+                changed[number] = said[source]
+        if changed:
+            _replace(connection, changed, source)
+            _tell(connection, {number: merged_document(known[number]) for number in changed})
 
 
 def put_documents(
@@ -127,16 +132,25 @@ def refresh(connection: Connection, numbers: Sequence[int]) -> None:
         _tell(connection, {number: merged_document(known.get(number, {})) for number in batch})
 
 
+def _are_same(document: Document, other: Document) -> bool:
+    """Whether two documents say the same; as JSON too, for to Python True equals 1."""
+    return document == other and dump_document(document) == dump_document(other)
+
+
 def _tell(connection: Connection, documents: Mapping[int, Document]) -> None:
     """Make facts, titles, captions and dates of these videos anew, of their merged documents."""
     facts = {number: facts_of(document) for number, document in documents.items()}
+    rows = [_fact_row(number, fact) for number in facts for fact in facts[number]]
+    dates: dict[int, float | None] = dict.fromkeys(documents)
+    for number, key, _, seconds in rows:
+        if key == "date" and dates[number] is None:
+            dates[number] = seconds
     # By the driver itself: SQLAlchemy would double what a million rows take.
     connection.execute(delete(FactRecord).where(FactRecord.video_number.in_(documents)))
-    rows = [_fact_row(number, fact) for number in facts for fact in facts[number]]
     if rows:
         connection.exec_driver_sql(_INSERT_FACT, rows)
     put_texts(connection, {number: _spoken(facts[number]) for number in facts}, replacing=_SPOKEN)
-    connection.exec_driver_sql(_SET_DATE, [(_date(facts[number]), number) for number in facts])
+    connection.exec_driver_sql(_SET_DATE, [(dates[number], number) for number in dates])
 
 
 def _replace(connection: Connection, documents: Mapping[int, Document], source: Source) -> None:
@@ -155,26 +169,20 @@ def _replace(connection: Connection, documents: Mapping[int, Document], source: 
 
 
 def _fact_row(number: int, fact: Fact) -> tuple[int, str, str, float | None]:
-    value = fact.value
-    if isinstance(value, str):
-        text, period = fold(value), period_of(value) if value[:1].isdigit() else None
-        as_number = None if period is None else period.start_seconds
-    else:
-        text, as_number = str(value).lower(), float(value)  # 1E+20 is written 1e+20
-    if fact.key == "date":  # which takes dates in more forms
-        as_number = date_seconds(value)
-    return number, fact.key, text, as_number
+    key, value = fact
+    text = fold(value) if isinstance(value, str) else str(value).lower()  # 1E+20 is written 1e+20
+    if key == "date":  # which takes dates in more forms
+        return number, key, text, date_seconds(value)
+    if not isinstance(value, str):
+        return number, key, text, float(value)
+    period = period_of(value) if value[:1].isdigit() else None
+    return number, key, text, None if period is None else period.start_seconds
 
 
 def _spoken(facts: list[Fact]) -> list[VideoText]:
     return [
         VideoText(kind, str(fact.value)) for fact in facts for kind in _SPOKEN if fact.key == kind
     ]
-
-
-def _date(facts: list[Fact]) -> float | None:
-    dates = (date_seconds(fact.value) for fact in facts if fact.key == "date")
-    return next((seconds for seconds in dates if seconds is not None), None)
 
 
 def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:

@@ -35,6 +35,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -308,7 +309,14 @@ class FactRecord(CatalogTable):
     __table_args__ = (
         # Whole answers to a condition of a filter, so that none of the rows is looked at.
         Index("ix_facts_text", "key", "text_folded", "video_number"),
-        Index("ix_facts_number", "key", "number", "video_number"),
+        # Most values are no number, and no question for numbers means them.
+        Index(
+            "ix_facts_number",
+            "key",
+            "number",
+            "video_number",
+            sqlite_where=text("number IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -168,6 +168,31 @@ def test_what_a_person_said_outlives_new_bytes_and_failure(library: Library, sai
     assert found(library, "my") == {1}
 
 
+def test_what_was_said_before_is_not_written_again(library: Library, said: str) -> None:
+    library.metadata.set([said, "/b.mp4"], {"rating": 2})
+    with library._catalog.write_transaction() as transaction:  # which writing again would undo
+        transaction.connection.execute(text("UPDATE facts SET key = 'mark' WHERE key = 'rating'"))
+
+    assert library.metadata.set([said, "/b.mp4"], {"rating": 2}) == 2
+    assert library.metadata.set_each([(said, {"rating": 2}), ("/b.mp4", {})]).videos == 2
+    assert filtered(library, "meta.mark=2") == [1, 2]
+
+    library.metadata.set(said, {"rating": 3})
+    assert (filtered(library, "meta.mark=2"), filtered(library, "meta.rating=3")) == ([2], [1])
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, True), (True, 1), (1, 1.0), (0, False)])
+def test_what_only_python_takes_for_the_same_is_written(
+    library: Library, said: str, before: Any, after: Any
+) -> None:
+    library.metadata.set(said, {"seen": before})
+
+    library.metadata.set(said, {"seen": after})
+
+    seen = library.metadata.get(said).user["seen"]
+    assert (seen, type(seen)) == (after, type(after))
+
+
 KEYS = st.sampled_from(["a", "b", "title", "caption", "date"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["x", "2024-05-01", "2024"]),

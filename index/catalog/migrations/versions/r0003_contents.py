@@ -192,7 +192,12 @@ def _create_metadata() -> None:
         sa.Column("number", sa.Double),
     )
     op.create_index("ix_facts_text", "facts", ["key", "text_folded", "video_number"])
-    op.create_index("ix_facts_number", "facts", ["key", "number", "video_number"])
+    op.create_index(
+        "ix_facts_number",
+        "facts",
+        ["key", "number", "video_number"],
+        sqlite_where=sa.text("number IS NOT NULL"),
+    )
 
 
 def _create_texts() -> None:
