@@ -133,11 +133,13 @@ def set_values(document: Document, values: Mapping[str, JsonValue]) -> Document:
     """A document with values set; the key `gps.lat` reaches into the object `gps`, or makes it.
 
     Raises:
-        InputError: a key is empty or too long.
+        InputError: a key is empty or too long, or reaches into what another one sets.
     """
     result = dict(document)
     for key, value in values.items():
         require_key(key)
+        if "." in key:
+            _require_apart(key, values)
         if key in result or "." not in key:
             result[key] = value
         else:
@@ -172,6 +174,17 @@ def require_key(key: str) -> None:
             f"{key[:40]!r} cannot be a key: it is a name such as camera or gps.lat, of at most "
             f"{LONGEST_KEY} characters"
         )
+
+
+def _require_apart(key: str, values: Mapping[str, JsonValue]) -> None:
+    """Refuse a key within another key's value: the one would undo the other."""
+    outer = key
+    while "." in outer:
+        outer = outer.rpartition(".")[0]
+        if outer in values:
+            raise InputError(
+                f"{key[:40]!r} reaches into {outer[:40]!r}, which is set beside it: set one of them"
+            )
 
 
 @functools.lru_cache(maxsize=10_000)  # lists of many videos have few keys

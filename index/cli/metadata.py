@@ -143,5 +143,7 @@ def _values(pairs: Sequence[str]) -> Mapping[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals:
             raise InputError(f"{pair[:40]!r} is no KEY=VALUE: write one such as camera=A7")
+        if key in values:
+            raise InputError(f"the key {key[:40]!r} is given twice: say one of them")
         values[key] = parse_value(text)
     return values

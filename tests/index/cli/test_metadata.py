@@ -63,6 +63,15 @@ def test_a_list_says_something_of_each(call: Call, own: Path, videos: Path, tmp_
         (("set",), "name a video by PATH or ID, or videos by --where, and then KEY=VALUE"),
         (("set", "{red}"), "nothing to do: KEY=VALUE is missing behind the video"),
         (("set", "{red}", "camera"), "'camera' is no KEY=VALUE: write one such as camera=A7"),
+        (("set", "{red}", "a=1", "b=2", "a=3"), "the key 'a' is given twice: say one of them"),
+        (
+            ("set", "{red}", "gps.lat=5", "gps.lat.x=5"),
+            "'gps.lat.x' reaches into 'gps.lat', which is set beside it: set one of them",
+        ),
+        (
+            ("set", "{red}", "gps.lat=5", "gps=null"),
+            "'gps.lat' reaches into 'gps', which is set beside it: set one of them",
+        ),
         (("set", "{red}", "=5"), "'' cannot be a key"),
         (("set", "/gone.mp4", "a=1"), "no video /gone.mp4 in this library: name it by the path"),
         (("set", "a=1", "--from", "x.csv"), "--from takes videos and values from its list"),
