@@ -136,6 +136,25 @@ def printable(path: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def path_text(named: str | os.PathLike[str]) -> str:
+    """A path as text that the system can be asked for; the bytes of any file's name can be.
+
+    Raises:
+        InputError: a file cannot be named so: it holds a NUL, or half of a character.
+    """
+    text = os.fspath(named)
+    try:
+        possible = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise InputError(
+            f"no file can be named {printable(text)}: it holds a NUL or half of a character (a "
+            f"lone surrogate); check how it is written"
+        )
+    return text
+
+
 def why_unreadable(path: Path) -> str | None:
     """Why not all bytes of a file can be read; None where they can. Reads them all."""
     try:

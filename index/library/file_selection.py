@@ -20,7 +20,7 @@ from index.catalog.places import files_below, numbers_at
 from index.catalog.reads import number_of
 from index.catalog.tables import VideoRecord
 from index.filters.filter import Filter
-from index.ingest.files import printable
+from index.ingest.files import path_text, printable
 from index.library.patterns import fixed_front, is_pattern, matches
 from index.library.selection import VideoName, Videos
 
@@ -61,10 +61,10 @@ def find_files(connection: Connection, named: VideoName) -> NDArray[np.int64]:
     """The numbers of the videos and failures that one name means, ascending; there may be none.
 
     Raises:
-        InputError: the name is empty.
+        InputError: the name is empty, or no file can have it.
         UnknownVideoError: it is an id, and the library has no such video.
     """
-    name = os.fspath(named)
+    name = path_text(named)
     if not name:
         raise InputError("an empty path names no video: name one, or '.' for the working folder")
     if _ID.fullmatch(name):

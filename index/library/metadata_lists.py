@@ -18,7 +18,7 @@ from typing import Any, TextIO, TypeAlias
 
 from cpd_model.errors import InputError
 from index.documents import JsonValue, parse_object
-from index.ingest.files import printable
+from index.ingest.files import path_text, printable
 from index.library.selection import VideoName
 
 _NAMES = ("path", "id")
@@ -84,8 +84,9 @@ def _named(values: dict[str, Any], folder: Path) -> tuple[VideoName, dict[str, A
     if (path is None) == (video_id is None):
         raise InputError("it must name a video by path or by id, by one of them")
     name = video_id if path is None else path
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str) or not name:
         raise InputError("the path or id of a video is a text")
+    path_text(name)  # told here, where the line is known
     return (name if path is None else os.path.join(folder, name)), values
 
 

@@ -15,7 +15,7 @@ from cpd_model.errors import InputError
 from index.catalog import roots as stored
 from index.catalog.connection import Catalog
 from index.catalog.roots import RootRow
-from index.ingest.files import printable
+from index.ingest.files import path_text, printable
 from index.library.lock import lease
 from index.library.patterns import fixed_front, is_pattern
 
@@ -72,7 +72,7 @@ class Roots:
             LibraryBusyError: another run holds the library.
             LibraryError: the library is read-only here.
         """
-        folder = Path(os.path.realpath(os.path.expanduser(path)))
+        folder = Path(os.path.realpath(os.path.expanduser(path_text(path))))
         if not even_if_missing and not folder.is_dir():
             raise InputError(
                 f"there is no folder {printable(folder)}: check how it is written, or say "

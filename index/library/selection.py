@@ -13,7 +13,7 @@ from index.catalog.filtering import matching_videos
 from index.catalog.tables import VideoRecord
 from index.errors import UnknownVideoError
 from index.filters.filter import Filter
-from index.ingest.files import printable
+from index.ingest.files import path_text, printable
 
 VideoName: TypeAlias = str | Path
 """A video's path, from wherever one stands or with `~`, or its id."""
@@ -48,7 +48,9 @@ def named_videos(connection: Connection, names: Iterable[VideoName]) -> dict[Vid
     while batch := list(islice(left, _AT_ONCE)):
         ids = {name: str(name) for name in batch if _ID.fullmatch(str(name))}
         paths = {
-            name: os.path.abspath(os.path.expanduser(name)) for name in batch if name not in ids
+            name: os.path.abspath(os.path.expanduser(path_text(name)))
+            for name in batch
+            if name not in ids
         }
         known |= _by_name(ids, _with_ids(connection, ids.values()))
         known |= _by_name(paths, _at_paths(connection, paths.values()))
