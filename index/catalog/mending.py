@@ -60,8 +60,9 @@ LOST = "what was indexed of it was damaged: index it again"
 
 
 def rebuild_indexes(connection: Connection) -> None:
-    """Build SQLite's own indexes anew from the tables."""
+    """Build SQLite's own indexes, that of words too, anew from the tables."""
     connection.execute(text("REINDEX"))
+    connection.execute(text("INSERT INTO texts_fts (texts_fts) VALUES ('rebuild')"))
 
 
 def renew_generation(connection: Connection) -> None:

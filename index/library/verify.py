@@ -38,6 +38,10 @@ UNLISTED = "the catalog is at a generation that it does not list: run `cpd index
 STRAY = "belongs to no model"
 
 _REPAIR = "run `cpd index repair`"
+_UNLIKE_TEXTS = text(
+    "SELECT (SELECT count(*) FROM texts WHERE id NOT IN (SELECT id FROM texts_fts_docsize)),"
+    " (SELECT count(*) FROM texts_fts_docsize WHERE id NOT IN (SELECT id FROM texts))"
+)
 _TRIES = 100
 """Of opening the parts while another process merges them; one takes milliseconds."""
 
@@ -132,6 +136,13 @@ def _integrity(connection: Connection) -> Iterator[Difference]:
     for (said,) in connection.execute(text("PRAGMA integrity_check")):
         if said != "ok":
             yield Difference(f"{SQLITE_SAYS}: {said}")
+    # FTS5's own check is a write, which a reader may not do; this one finds rows, not wrong words.
+    num_lacking, num_extra = connection.execute(_UNLIKE_TEXTS).one()
+    if num_lacking or num_extra:
+        yield Difference(
+            f"{SQLITE_SAYS}: the index of words lacks {num_lacking} texts and has {num_extra} that "
+            f"are no more"
+        )
     for table, row, parent, _ in connection.execute(text("PRAGMA foreign_key_check")):
         yield Difference(f"row {row} of {table} belongs to no row of {parent}")
 

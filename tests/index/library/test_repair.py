@@ -1,5 +1,6 @@
 """What can be made anew is; what cannot is named, and keeps nobody from searching the rest."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -227,6 +228,28 @@ def test_an_index_of_sqlite_that_lacks_rows_is_built_anew(full: Library) -> None
 
     assert report.is_whole
     assert any(said.startswith("the catalog's own indexes") for said in report.rebuilt)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("INSERT INTO texts_fts (texts_fts) VALUES ('delete-all')", r"lacks \d+ texts and has 0"),
+        ("DELETE FROM texts_fts_docsize WHERE id = 1", "lacks 1 texts and has 0"),
+        ("INSERT INTO texts_fts (rowid, body) VALUES (999, 'cat')", "lacks 0 texts and has 1"),
+    ],
+)
+def test_an_index_of_words_that_differs_from_the_texts_is_built_anew(
+    full: Library, damage: str, said: str
+) -> None:
+    run_sql(full, damage)
+    differences = [str(each) for each in full.verify()]
+    assert len(differences) == 1
+    assert re.search(said, differences[0])
+
+    report = repaired(full)
+
+    assert report.is_whole
+    run_sql(full, "INSERT INTO texts_fts (texts_fts, rank) VALUES ('integrity-check', 1)")
 
 
 def test_a_damaged_page_is_left_with_what_to_do(full: Library) -> None:
