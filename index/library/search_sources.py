@@ -48,49 +48,65 @@ class LibrarySources:
         rows = np.array([view.num_up_to(each) - 1 for each in segment_ids], dtype=np.int64)
         return view.unit_vectors(rows)
 
-    def moment_of(self, text: FoundText) -> ScoredSegment | None:
-        """The moment of a text: when it is said, or the best one of its video."""
+    def is_searched(self, video_number: int) -> bool:
+        """Whether windows of a video that texts were found of may be found."""
+        return video_number in self._of_texts().rows_of
+
+    def moment_of(self, text: FoundText) -> ScoredSegment:
+        """The moment of a text of a searched video: when it is said, or the best one of it."""
+        return self._of_texts().moment_of(text)
+
+    def _of_texts(self) -> "_RowsOfTexts":
         if self._rows is None:
             self._rows = _RowsOfTexts(self.walk, self.texts, merge=self.merge)
-        return self._rows.moment_of(text)
+        return self._rows
 
 
 class _RowsOfTexts:
-    """The windows of all videos that texts were found of, scored."""
+    """The windows of all videos that texts were found of; scored when they are asked for."""
 
     def __init__(self, walk: Walk, texts: Iterable[FoundText], *, merge: bool) -> None:
-        self._walk = walk
-        self._merge = merge
         numbers = np.unique(np.array([text.video_number for text in texts], dtype=np.int64))
         rows_K = walk.view.live_rows_of(numbers)
         self._rows_K: NDArray[np.int64] = rows_K[: np.searchsorted(rows_K, walk.stop_row)]
         self._columns: SegmentColumns = walk.view.columns(self._rows_K)
-        self._scores_K = walk.view.scores(self._rows_K, walk.query_D)
+        self._merge = merge
+        self._merger = Merger(walk.view, walk.query_D, background=walk.background)
+        self._best_of: dict[int, ScoredSegment] = {}
+        self.rows_of: dict[int, slice] = {}
+        """Where those of a video stand among all of these, which have one of each."""
+        numbers_K = self._columns.video_numbers_N
+        firsts = np.flatnonzero(np.diff(numbers_K, prepend=-1))
+        for first, stop in zip(firsts, np.append(firsts[1:], len(numbers_K)), strict=True):
+            self.rows_of[int(numbers_K[first])] = slice(int(first), int(stop))
 
-    def moment_of(self, text: FoundText) -> ScoredSegment | None:
-        of_video = np.flatnonzero(self._columns.video_numbers_N == text.video_number)
-        if not len(of_video):
-            return None
-        start, end = text.start_seconds, float(self._columns.stops_N[of_video].max())
+    def moment_of(self, text: FoundText) -> ScoredSegment:
+        of_video = self.rows_of[text.video_number]
+        starts_S, stops_S = self._columns.starts_N[of_video], self._columns.stops_N[of_video]
+        start, end = text.start_seconds, float(stops_S.max())
         if start is None or start >= end:  # of the whole video, or after its end: subtitles lie
-            return self._best(int(of_video[np.argmax(self._scores_K[of_video])]))
+            return self._best(text.video_number)
         stop = start if text.stop_seconds is None else min(text.stop_seconds, end)
-        shared = np.minimum(self._columns.stops_N[of_video], stop) - np.maximum(
-            self._columns.starts_N[of_video], start
-        )
-        return self._scored(int(of_video[np.argmax(shared)]), start, stop)
+        shared_S = np.minimum(stops_S, stop) - np.maximum(starts_S, start)
+        return self._scored(of_video.start + int(np.argmax(shared_S)), start, stop)
 
-    def _best(self, at: int) -> ScoredSegment:
-        """The moment that peaks at a window."""
-        if not self._merge:
-            return self._scored(
-                at, float(self._columns.starts_N[at]), float(self._columns.stops_N[at])
-            )
-        walk = self._walk
-        merger = Merger(walk.view, walk.query_D, background=walk.background)
-        merger.take(self._rows_K[at : at + 1], limit=1)
-        moment = merger.found[0]
-        return self._scored(at, moment.start_seconds, moment.stop_seconds)
+    def _best(self, video_number: int) -> ScoredSegment:
+        """The best moment of a video, or window where those are asked for."""
+        if video_number not in self._best_of:
+            of_video = self.rows_of[video_number]
+            at = of_video.start + int(np.argmax(self._scores_of(of_video)))
+            times = float(self._columns.starts_N[at]), float(self._columns.stops_N[at])
+            if self._merge:
+                self._merger.take(self._rows_K[at : at + 1], limit=len(self._merger.found) + 1)
+                moment = self._merger.found[-1]
+                times = moment.start_seconds, moment.stop_seconds
+            self._best_of[video_number] = self._scored(at, *times)
+        return self._best_of[video_number]
+
+    def _scores_of(self, places: slice) -> Vectors:
+        """Scores of windows of one video, which stand together in the view too."""
+        rows_S = self._rows_K[places]
+        return self._merger.scores(slice(int(rows_S[0]), int(rows_S[-1]) + 1))
 
     def _scored(self, at: int, start_seconds: float, stop_seconds: float) -> ScoredSegment:
         return ScoredSegment(
@@ -98,7 +114,7 @@ class _RowsOfTexts:
             stop_seconds,
             segment_id=int(self._columns.ids_N[at]),
             video_number=int(self._columns.video_numbers_N[at]),
-            score=float(self._scores_K[at]),
+            score=float(self._scores_of(slice(at, at + 1))[0]),
         )
 
 

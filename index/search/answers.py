@@ -47,7 +47,11 @@ class Sources(Protocol):
         """Unit vectors (n, D) of segments."""
         ...
 
-    def moment_of(self, text: FoundText, /) -> ScoredSegment | None:
+    def is_searched(self, video_number: int, /) -> bool:
+        """Whether windows of the video may be found, of those that texts were found of."""
+        ...
+
+    def moment_of(self, text: FoundText, /) -> ScoredSegment:
         """The moment of a text that no other moment stands for."""
         ...
 
@@ -142,9 +146,18 @@ def is_limited_by_walk(request: SearchRequest) -> bool:
 def _fused(hits: Iterator[Ranked], request: SearchRequest, sources: Sources) -> Iterator[Ranked]:
     """Both sides in one as far as both have places; behind that the moments go on alone."""
     best = [hit.moment for hit in itertools.islice(hits, request.num_ranks)]
-    both = fused(best, sources.texts, text_weight=request.text_weight, moment_of=sources.moment_of)
-    yield from both
-    told = [hit.moment for hit in both if hit.text is not None]
+    both = fused(
+        best,
+        sources.texts,
+        text_weight=request.text_weight,
+        is_searched=sources.is_searched,
+        moment_of=sources.moment_of,
+    )
+    told = []
+    for hit in both:
+        if hit.text is not None:
+            told.append(hit.moment)
+        yield hit
     for place, hit in enumerate(hits, len(best) + 1):
         if not any(share_time(hit.moment, moment) for moment in told):
             yield Ranked(moment=hit.moment, value=(1 - request.text_weight) / (K + place))

@@ -146,6 +146,16 @@ class Merger:
                 continue  # by one that was found elsewhere, as it turns out only now
             self.found.append(self._grow(row, video))
 
+    def scores(self, rows: slice) -> Vectors:
+        """Scores of neighbouring rows of one video; nothing is computed twice."""
+        scored = self._scored_N[rows]
+        first, last_but = int(scored.argmin()), int(scored[::-1].argmin())
+        if not scored[first]:
+            new = slice(rows.start + first, rows.stop - last_but)
+            self._scores_N[new] = self._windows.scores(new, self._query_D)
+            self._scored_N[new] = True
+        return self._scores_N[rows]
+
     def _untaken(self, rows_k: NDArray[np.int64]) -> Iterator[int]:
         """Rows that no moment has taken by the time they are asked for."""
         at = 0
@@ -168,7 +178,7 @@ class Merger:
         near = video.near(earliest, latest)
         starts_K, stops_K = video.starts_S[near], video.stops_S[near]
         rows = slice(video.first_row + near.start, video.first_row + near.stop)
-        scores_K, taken_K = self._scores(rows), self._taken_N[rows]
+        scores_K, taken_K = self.scores(rows), self._taken_N[rows]
         score = float(scores_K[peak - near.start])
         high_K = scores_K >= np.float64(half_way(score, self._background))
         high_K &= (starts_K >= earliest) & (stops_K <= latest) & ~taken_K
@@ -188,7 +198,7 @@ class Merger:
 
     def _catch_up(self, video: "_Video", run: slice, after: After) -> None:
         """Let the moments of a video that were found elsewhere take their windows."""
-        scores_S = self._scores(run)
+        scores_S = self.scores(run)
         rows = np.arange(run.start, run.stop)
         before_S = ~after.are_past(rows, scores_S)
         rows = rows[before_S][np.argsort(-scores_S[before_S], kind="stable")]
@@ -196,16 +206,6 @@ class Merger:
             if video.num_moments == self._per_video:
                 return
             self._grow(row, video)
-
-    def _scores(self, rows: slice) -> Vectors:
-        """Scores of neighbouring rows; those are computed that nobody has asked for before."""
-        scored = self._scored_N[rows]
-        first, last_but = int(scored.argmin()), int(scored[::-1].argmin())
-        if not scored[first]:
-            new = slice(rows.start + first, rows.stop - last_but)
-            self._scores_N[new] = self._windows.scores(new, self._query_D)
-            self._scored_N[new] = True
-        return self._scores_N[rows]
 
 
 class _Video:

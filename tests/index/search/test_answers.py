@@ -46,9 +46,11 @@ class FakeSources:
         rows = [view.num_up_to(segment_id) - 1 for segment_id in segment_ids]
         return view.unit_vectors(np.array(rows, dtype=np.int64))
 
-    def moment_of(self, text: FoundText) -> ScoredSegment | None:
-        of_video = [w for w in self._truth.windows if w.video_number == text.video_number]
-        return of_video[0] if of_video else None
+    def is_searched(self, number: int) -> bool:
+        return any(window.video_number == number for window in self._truth.windows)
+
+    def moment_of(self, text: FoundText) -> ScoredSegment:
+        return next(w for w in self._truth.windows if w.video_number == text.video_number)
 
 
 requests = st.builds(
@@ -78,12 +80,14 @@ def slow_answer(
         moments = [m for m in moments if m.score >= request.min_score]
     hits = list(ranked(moments))
     if request.is_hybrid:
-        hits = fused(
+        both = fused(
             moments[: request.num_ranks],
             sources.texts,
             text_weight=request.text_weight,
+            is_searched=sources.is_searched,
             moment_of=sources.moment_of,
         )
+        hits = list(both)
         of_texts = [hit.moment for hit in hits if hit.text is not None]
         for place, moment in enumerate(moments, 1):
             if place > request.num_ranks and not any(touch(moment, each) for each in of_texts):

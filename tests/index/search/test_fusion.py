@@ -19,13 +19,24 @@ def found_text(
     return FoundText(video_number, "transcript", start, stop, score, f"{video_number} at {start}")
 
 
-def own_moment(text: FoundText) -> ScoredSegment | None:
-    """That of a text alone; videos from 7 on are not searched."""
-    if text.video_number >= 7:
-        return None
+def is_searched(video_number: int) -> bool:
+    return video_number < 7
+
+
+def own_moment(text: FoundText) -> ScoredSegment:
+    """That of a text alone."""
+    assert is_searched(text.video_number)
     start = 0.0 if text.start_seconds is None else text.start_seconds
     stop = start if text.stop_seconds is None else text.stop_seconds
     return scored_segment(text.video_number, 1000 + text.video_number, start, stop, -0.5)
+
+
+def one_ranking(
+    moments: Sequence[ScoredSegment], texts: Sequence[FoundText], weight: float
+) -> list[Ranked]:
+    return list(
+        fused(moments, texts, text_weight=weight, is_searched=is_searched, moment_of=own_moment)
+    )
 
 
 def slow_fusion(
@@ -34,7 +45,8 @@ def slow_fusion(
     every, places = list(moments), list[ScoredSegment]()
     for text in texts:
         of_it = [m for m in every if m.video_number == text.video_number and meets(m, text)]
-        if not of_it and (own := own_moment(text)):
+        if not of_it and is_searched(text.video_number):
+            own = own_moment(text)
             every.append(own)
             of_it = [own]
         if of_it and of_it[0] not in places:
@@ -88,7 +100,7 @@ text_lists = st.lists(
 def test_both_rankings_are_one(
     moments: list[ScoredSegment], texts: list[FoundText], weight: float
 ) -> None:
-    found = fused(moments, texts, text_weight=weight, moment_of=own_moment)
+    found = one_ranking(moments, texts, weight)
 
     expected = slow_fusion(moments, texts, weight)
     assert [(hit.moment, hit.value) for hit in found] == [
@@ -99,7 +111,7 @@ def test_both_rankings_are_one(
 def both() -> list[Ranked]:
     moments = [scored_segment(1, 1, 0, 4, 0.9), scored_segment(2, 9, 8, 20, 0.5)]
     texts = [found_text(2, 18, 22), found_text(3), found_text(2, 8, 9), found_text(4, 30, 33)]
-    return fused(moments, texts, text_weight=0.5, moment_of=own_moment)
+    return one_ranking(moments, texts, 0.5)
 
 
 def test_a_moment_on_both_sides_comes_first_and_tells_both_scores() -> None:
@@ -122,6 +134,20 @@ def test_a_text_with_times_makes_a_moment_at_its_time() -> None:
 def test_without_texts_it_is_the_order_of_moments() -> None:
     moments = [scored_segment(i, i, 0, 4, 1 - i / 10) for i in range(5)]
 
-    found = fused(moments, [], text_weight=0.5, moment_of=own_moment)
+    found = one_ranking(moments, [], 0.5)
 
     assert [hit.moment for hit in found] == moments
+
+
+def test_no_moment_is_made_for_a_text_before_its_turn() -> None:
+    """To make one is most of the work, and a page shows half of them."""
+    texts = [found_text(number) for number in range(6)]
+
+    def only_first(text: FoundText) -> ScoredSegment:
+        if text.video_number > 0:
+            raise AssertionError("nobody has asked for so many hits")
+        return own_moment(text)
+
+    hits = iter(fused([], texts, text_weight=1, is_searched=is_searched, moment_of=only_first))
+
+    assert next(hits).moment.video_number == 0
