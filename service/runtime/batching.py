@@ -23,9 +23,9 @@ class _Job(Generic[T, R]):
 class MicroBatcher(Generic[T, R]):
     """Collects items of concurrent callers and computes them together on an executor.
 
-    A batch that fails fails its own callers only. A caller that leaves never shifts the answers of
-    others. Leaving the context cancels what still waits. Use as an async context manager, from one
-    event loop.
+    A batch that fails is tried again item by item, so that only the caller of a bad item hears of
+    it. A caller that leaves never shifts the answers of others. Leaving the context cancels what
+    still waits. Use as an async context manager, from one event loop.
 
     Args:
         run: results of a batch, one per item, in order; called on `executor`.
@@ -120,6 +120,7 @@ class MicroBatcher(Generic[T, R]):
         return batch
 
     async def _complete(self, batch: list[_Job[T, R]]) -> None:
+        """Settle a batch; one that fails is tried again item by item."""
         loop = asyncio.get_running_loop()
         try:
             results = await loop.run_in_executor(
@@ -127,9 +128,12 @@ class MicroBatcher(Generic[T, R]):
             )
             settled = list(zip(batch, results, strict=True))
         except Exception as error:  # this batch only; the next one runs
-            for job in batch:
-                if not job.future.done():
-                    job.future.set_exception(error)
+            if len(batch) > 1:
+                for job in batch:
+                    if not job.future.done():
+                        await self._complete([job])
+            elif not batch[0].future.done():
+                batch[0].future.set_exception(error)
             return
         for job, result in settled:
             if not job.future.done():

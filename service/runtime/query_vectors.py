@@ -1,5 +1,6 @@
 """Texts to vectors for many callers at once: a memory of recent texts, batches for the rest."""
 
+import asyncio
 from collections import OrderedDict
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
@@ -28,6 +29,7 @@ class QueryEncoder:
         )
         self._max_remembered = settings.cached_queries
         self._remembered: OrderedDict[str, Vectors] = OrderedDict()
+        self._under_way: dict[str, asyncio.Task[Vectors]] = {}
         self._stack = AsyncExitStack()
 
     @property
@@ -48,7 +50,7 @@ class QueryEncoder:
         await self._stack.aclose()
 
     async def encode(self, query: str) -> Vectors:
-        """The unit vector (D,) of one text.
+        """The unit vector (D,) of one text; who asks for the same meanwhile waits for the same.
 
         Raises:
             OverloadedError: too many queries wait already.
@@ -56,8 +58,21 @@ class QueryEncoder:
         if query in self._remembered:
             self._remembered.move_to_end(query)
             return self._remembered[query]
+        task = self._under_way.get(query)
+        if task is None:
+            task = asyncio.create_task(self._encoded(query))
+            self._under_way[query] = task
+            task.add_done_callback(lambda task: self._forget(query, task))
+        return await asyncio.shield(task)  # one caller that leaves does not take it from the others
+
+    async def _encoded(self, query: str) -> Vectors:
         vector_D = (await self._batcher.submit(query)).copy()  # a row would keep its batch alive
         self._remembered[query] = vector_D
         while len(self._remembered) > self._max_remembered:
             self._remembered.popitem(last=False)
         return vector_D
+
+    def _forget(self, query: str, task: asyncio.Task[Vectors]) -> None:
+        del self._under_way[query]
+        if not task.cancelled():
+            task.exception()  # its callers were told; when all have left, nobody needs to be

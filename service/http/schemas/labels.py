@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from index.ingest.files import printable
 from service.core.labels import Classification, LabelOrder
-from service.http.schemas.body import EXAMPLE_ID, Body, VideoId
+from service.http.schemas.body import EXAMPLE_ID, Body, Said, VideoId
 
 if TYPE_CHECKING:  # index.label brings NumPy
     from index.label import LabelScore
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # index.label brings NumPy
 MAX_LABELS = 1000
 MAX_TEMPLATES = 32
 
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Said]
 Template = Annotated[str, StringConstraints(min_length=2, max_length=200, pattern=r"\{\}")]
 
 EXAMPLE_LABELLING: JsonDict = {

@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from index.ingest.files import printable
 from service.core.search import SearchAnswer
 from service.http.schemas.addresses import media_url, preview_url, thumbnail_url
-from service.http.schemas.body import EXAMPLE_ID, Body
+from service.http.schemas.body import EXAMPLE_ID, Body, Said
 
-Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Said]
 
 
 class SearchRequest(Body):

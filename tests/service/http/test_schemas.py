@@ -24,6 +24,8 @@ def test_a_query_is_stripped() -> None:
     [
         {"query": ""},
         {"query": "   "},
+        {"query": "\u001c"},
+        {"query": " \u001f\u2003\n"},
         {"query": "x" * 501},
         {"query": "dog", "limit": 0},
         {"query": "dog", "limit": 101},
@@ -44,6 +46,7 @@ def test_a_search_that_cannot_be_meant_is_refused(body: dict[str, object]) -> No
         {"labels": []},
         {"labels": ["alone"]},
         {"labels": ["a", " "]},
+        {"labels": ["a", "\u001c"]},
         {"labels": ["run", "Run"]},
         {"labels": ["a", "b"], "top": 0},
         {"labels": ["a", "b"], "templates": ["without a place"]},

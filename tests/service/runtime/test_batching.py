@@ -76,6 +76,23 @@ async def test_a_failed_batch_does_not_stop_the_next(pool: Executor) -> None:
         assert await batcher.submit("good") == "GOOD"
 
 
+async def test_only_the_caller_of_a_bad_item_hears_of_it(pool: Executor) -> None:
+    shout = Shouter()
+    words = [f"word {i}" for i in range(300)]
+    words[::20] = ["bad"] * 15
+
+    async with MicroBatcher(shout, executor=pool, max_batch_size=32, max_queued=300) as batcher:
+        answers = await asyncio.gather(
+            *(batcher.submit(word) for word in words), return_exceptions=True
+        )
+
+    for word, answer in zip(words, answers, strict=True):
+        if word == "bad":
+            assert isinstance(answer, ArithmeticError)
+        else:
+            assert answer == word.upper()
+
+
 async def test_a_caller_that_gives_up_does_not_shift_the_others(pool: Executor) -> None:
     shout = Shouter()
     shout.gate.clear()

@@ -89,6 +89,41 @@ async def test_a_query_is_encoded_once(open_engine: Opener) -> None:
     assert again.hits == first.hits
 
 
+async def test_identical_queries_that_come_together_share_one_encoding(
+    open_engine: Opener,
+) -> None:
+    encoder = CountingEncoder()
+
+    async with open_engine(encoder, query_batch_wait_seconds=0.05) as engine:
+        answers = await asyncio.gather(
+            *(engine.searches.search("red", limit=1, merge=True) for _ in range(8))
+        )
+
+    assert encoder.sizes == [1, 1]
+    assert all(answer.hits == answers[0].hits for answer in answers)
+
+
+async def test_a_caller_that_leaves_does_not_take_the_encoding_from_others(
+    open_engine: Opener,
+) -> None:
+    gate = threading.Event()
+    gate.set()
+
+    async with open_engine(CountingEncoder(gate)) as engine:
+        gate.clear()
+        first, second = (
+            asyncio.create_task(engine.searches.search("red", limit=1, merge=True))
+            for _ in range(2)
+        )
+        await asyncio.sleep(0)
+        first.cancel()
+        gate.set()
+        answer = await second
+
+    assert len(answer.hits) == 1
+    assert first.cancelled()
+
+
 async def test_the_oldest_query_is_forgotten_first(open_engine: Opener) -> None:
     encoder = CountingEncoder()
 
