@@ -183,8 +183,8 @@ class LibrarySearch:
         if not request.is_walked and asked.cursor is not None:
             route = _route(request, kept, None)
             _require_unchanged(view, asked.cursor)
-        looked_at = 0 if asked.cursor is None else asked.cursor.num_candidates
-        walk = Walk(view, asked.query_D, route, first_candidates=looked_at)
+        num_before = 0 if asked.cursor is None else asked.cursor.num_before
+        walk = Walk(view, asked.query_D, route, num_before=num_before)
         sources = LibrarySources(self._catalog, walk, merge=request.merge, texts=texts)
         answer = answer_to(request, walk, sources, trace)
         answer.num_videos = None if kept is None else len(kept.numbers)
@@ -318,7 +318,9 @@ def _cursor(page: _Page, before: Cursor | None, name: bytes) -> Cursor:
         score=last.score,
         segment_id=last.segment_id,
         num_told=len(page.hits) + (0 if before is None else before.num_told),
-        num_candidates=walk.num_candidates,
+        num_before=walk.num_passed(page.start + len(page.hits))
+        if page.answer.is_walked
+        else walk.num_candidates,
     )
 
 

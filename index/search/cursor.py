@@ -46,8 +46,9 @@ class Cursor:
     num_told: int
     """Hits of this page and all before it."""
 
-    num_candidates: int
-    """Windows that were looked at for them."""
+    num_before: int
+    """About so many windows score more than the last hit; where hits stand in another order, so
+    many were looked at."""
 
     def __str__(self) -> str:
         packed = _FORM.pack(
@@ -61,7 +62,7 @@ class Cursor:
             self.score,
             self.segment_id,
             self.num_told,
-            self.num_candidates,
+            self.num_before,
         )
         whole = packed + struct.pack("<I", zlib.crc32(packed))
         return base64.urlsafe_b64encode(whole).decode().rstrip("=")
@@ -83,7 +84,7 @@ def read_cursor(text: str) -> Cursor:
     version, library_id, epoch, *numbers = _FORM.unpack(packed)
     if version != _VERSION:
         raise _unknown()
-    generation, request, last_id, background, score, segment_id, told, candidates = numbers
+    generation, request, last_id, background, score, segment_id, told, before = numbers
     return Cursor(
         library_id=library_id.hex(),
         epoch=epoch.hex(),
@@ -94,7 +95,7 @@ def read_cursor(text: str) -> Cursor:
         score=score,
         segment_id=segment_id,
         num_told=told,
-        num_candidates=candidates,
+        num_before=before,
     )
 
 

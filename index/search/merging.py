@@ -142,6 +142,7 @@ class Merger:
             if len(self.found) >= limit:
                 return
             video = self._video_at(row)
+            self._catch_up(video, row)
             if self._taken_N[row] or video.num_moments == self._per_video:
                 continue  # by one that was found elsewhere, as it turns out only now
             self.found.append(self._grow(row, video))
@@ -193,19 +194,25 @@ class Merger:
         if video is None:
             video = self._videos[run.start] = _Video(self._windows.columns(run), run.start)
             if self._after is not None:
-                self._catch_up(video, run, self._after)
+                video.elsewhere = self._untaken(self._rows_before(run, self._after))
         return video
 
-    def _catch_up(self, video: "_Video", run: slice, after: After) -> None:
-        """Let the moments of a video that were found elsewhere take their windows."""
+    def _rows_before(self, run: slice, after: After) -> NDArray[np.int64]:
+        """The rows of a video where moments that were found elsewhere may peak, best first."""
         scores_S = self.scores(run)
         rows = np.arange(run.start, run.stop)
         before_S = ~after.are_past(rows, scores_S)
-        rows = rows[before_S][np.argsort(-scores_S[before_S], kind="stable")]
-        for row in self._untaken(rows):
+        return rows[before_S][np.argsort(-scores_S[before_S], kind="stable")]
+
+    def _catch_up(self, video: "_Video", row: int) -> None:
+        """Let moments of a video that were found elsewhere take their windows, until this row is
+        taken; all of them where it is not."""
+        for before in video.elsewhere:
             if video.num_moments == self._per_video:
                 return
-            self._grow(row, video)
+            self._grow(before, video)
+            if self._taken_N[row]:
+                return
 
 
 class _Video:
@@ -214,6 +221,8 @@ class _Video:
     def __init__(self, windows: SegmentColumns, first_row: int) -> None:
         self.first_row = first_row
         self.num_moments = 0
+        self.elsewhere: Iterator[int] = iter(())
+        """Rows where moments begin that were found elsewhere and have yet to take their windows."""
         self.starts_S = windows.starts_N
         self.stops_S = windows.stops_N
         self._latest_stop_S = np.maximum.accumulate(self.stops_S)

@@ -80,13 +80,11 @@ class Route:
 class Walk:
     """The moments of a view for one query, best first; for one thread."""
 
-    def __init__(
-        self, view: View, query_D: Vectors, route: Route, *, first_candidates: int = 0
-    ) -> None:
+    def __init__(self, view: View, query_D: Vectors, route: Route, *, num_before: int = 0) -> None:
         """Fetch nothing yet.
 
         Args:
-            first_candidates: so many windows were looked at where the walk ended before.
+            num_before: about so many windows score more than the moment that it begins behind.
 
         Raises:
             ValueError: the query is not D finite numbers, or all zero.
@@ -108,12 +106,19 @@ class Walk:
         )
         """Rows from here on are newer than what is asked about."""
         self._after = _after(view, route.after)
-        self._wanted = first_candidates
+        self._num_before = num_before
+        self._wanted = 0
         self._rows_k: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._scores_k: Vectors = np.empty(0, dtype=np.float32)
         self._floor = np.inf
         self._merger = self._made_merger() if route.merge else None
         self._num_taken = 0
+        self._passed: list[int] = []
+        """Of each settled moment how many candidates score more."""
+
+    def num_passed(self, num: int) -> int:
+        """How many windows that were looked at score more than the last of `num` moments."""
+        return self._passed[num - 1] if num else 0
 
     def reach(self, num: int, *, max_candidates: int | None = None) -> bool:
         """Go on until `num` moments are settled, or all there are.
@@ -127,8 +132,9 @@ class Walk:
         complete = True
         while len(self.settled) < num:
             if not self.num_fetches:
-                wanted = max(self._wanted, self._first_candidates(num))
-                self._fetch(self._allowed(wanted, max_candidates))
+                # Where it is known how far down it begins, all windows would be too many.
+                first = self._num_before + self._allowed(self._first_candidates(num), None)
+                self._fetch(first if max_candidates is None else min(first, max_candidates))
             missing = num - len(self.settled)
             num_certain = self._take(missing, self._floor)
             if num_certain < missing and self._floor > -np.inf:
@@ -162,10 +168,12 @@ class Walk:
     def _fetch(self, num_wanted: int) -> None:
         self.num_fetches += 1
         self._wanted = num_wanted
-        rows_k, scores_k, self._floor = self.view.candidates(
-            self.query_D, num_wanted, kept=self.route.kept
+        # To count hits of a video all of its windows are needed, from the best one on.
+        counts = self._merger is None and self.route.per_video is not None
+        ceiling = None if self._after is None or counts else self._after.score
+        rows_k, scores_k, self._floor, self.num_candidates = self.view.candidates(
+            self.query_D, num_wanted, kept=self.route.kept, ceiling=ceiling
         )
-        self.num_candidates = len(rows_k)
         if self.route.last_segment_id is not None:
             old_k = rows_k < self.stop_row
             rows_k, scores_k = rows_k[old_k], scores_k[old_k]
@@ -202,12 +210,16 @@ class Walk:
         What an approximate search finds only when it looks further, and scores more than what was
         told before, comes too late and is lost, as what it never finds.
         """
+        scores_before_k = self._scores_k
         if self._merger is None:
             told = _windows(self.view, self._rows_k[:missing], self._scores_k[:missing])
             self._rows_k, self._scores_k = self._rows_k[missing:], self._scores_k[missing:]
         else:
             told = self._merger_moments()
         if told:
+            num_gone = self.num_candidates - len(scores_before_k)
+            better_n = np.searchsorted(-scores_before_k, [-moment.score for moment in told])
+            self._passed += (num_gone + better_n).tolist()
             last = told[-1]
             self._after = _after(self.view, Place(last.score, last.segment_id))
             # What scores more is of moments that are told: nobody has to pass over it again.

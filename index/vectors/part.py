@@ -46,6 +46,9 @@ _EXACT_PART = 0.1
 _FEW_ROWS = 2_048
 """So few rows are scored one by one, in less time than FAISS takes to pass over the others."""
 
+_ROUNDING = 1e-6
+"""FAISS's inner products and ours differ by less."""
+
 _SUM_ROWS = 16_384
 
 
@@ -71,6 +74,8 @@ class PartCandidates(NamedTuple):
     floor: float
     """Every row that scores above it is among them; -inf when all rows that may be found are. An
     approximate index keeps this only as far as its recall goes."""
+    num_looked_at: int
+    """With those that were left out because they score too much."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,21 +202,28 @@ class Part:
         return self.index.is_exact or int(np.count_nonzero(keep_N)) <= few
 
     def search(
-        self, query_D: Vectors, k: int, *, keep_N: NDArray[np.bool_] | None = None
+        self,
+        query_D: Vectors,
+        k: int,
+        *,
+        keep_N: NDArray[np.bool_] | None = None,
+        ceiling: float | None = None,
     ) -> PartCandidates:
         """The `k` best rows, or all that may be found if they are fewer.
 
         Args:
             keep_N: rows that may be found; None for all.
+            ceiling: of these leave out what scores more, or most of it: whoever goes on far down
+                saves the exact scores of what was told before. None leaves out nothing.
         """
         num_kept = self.num_rows if keep_N is None else int(np.count_nonzero(keep_N))
         k = min(k, num_kept)
         if k == 0:
             return PartCandidates(
-                np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), -np.inf
+                np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), -np.inf, 0
             )
         if num_kept == k or (keep_N is not None and num_kept <= _FEW_ROWS):
-            return self._best(keep_N, query_D, k)
+            return self._best(keep_N, query_D, k, ceiling=ceiling)
         index = self.index
         if not index.is_exact and (
             num_kept <= _EXACT_SHARE * self.num_rows or k >= _EXACT_PART * num_kept
@@ -219,15 +231,31 @@ class Part:
             index = ExactIndex(self.matrix)
         found = index.search(query_D, k, keep_N=keep_N)
         rows_k = found.rows_k if keep_N is None else found.rows_k[keep_N[found.rows_k]]
+        num_found = len(rows_k)
+        if ceiling is not None:
+            products_k = found.scores_k if keep_N is None else found.scores_k[keep_N[found.rows_k]]
+            rows_k = rows_k[self._may_score(products_k - _ROUNDING, ceiling)]
         scores_k = self.scores(rows_k, query_D)
         best_first = np.lexsort((rows_k, -scores_k))
         floor = -np.inf
-        if len(rows_k) < num_kept and len(rows_k):
+        if num_found < num_kept and num_found:
             lowest = float(found.scores_k[-1]) + index.score_error
-            floor = self._bound(lowest) if index.is_exact else float(scores_k.min())
-        return PartCandidates(rows_k[best_first], scores_k[best_first], floor)
+            is_told = not index.is_exact and len(rows_k)
+            floor = float(scores_k.min()) if is_told else self._bound(lowest)
+        return PartCandidates(rows_k[best_first], scores_k[best_first], floor, num_found)
 
-    def _best(self, keep_N: NDArray[np.bool_] | None, query_D: Vectors, k: int) -> PartCandidates:
+    def _may_score(self, products_k: Vectors, ceiling: float) -> NDArray[np.bool_]:
+        """Which rows may have a cosine of at most `ceiling`, by their inner products (k,)."""
+        summary = self.summary
+        shrunk_k = np.where(
+            products_k > 0, summary.least_inverse_norm, summary.greatest_inverse_norm
+        )
+        may_k: NDArray[np.bool_] = products_k * shrunk_k <= ceiling
+        return may_k
+
+    def _best(
+        self, keep_N: NDArray[np.bool_] | None, query_D: Vectors, k: int, *, ceiling: float | None
+    ) -> PartCandidates:
         """The `k` best of the rows to keep, each of them scored."""
         if keep_N is None:
             rows = np.arange(self.num_rows)
@@ -235,9 +263,14 @@ class Part:
         else:
             rows = np.flatnonzero(keep_N)
             scores = self.scores(rows, query_D)
+        if ceiling is not None and k == len(rows):
+            low = scores <= np.float32(ceiling)  # to sort takes a while, where they are many
+            rows, scores = rows[low], scores[low]
+            best_first = np.argsort(-scores, kind="stable")
+            return PartCandidates(rows[best_first], scores[best_first], -np.inf, k)
         best_first = np.argsort(-scores, kind="stable")[:k]  # the rows ascend
         floor = float(scores[best_first[-1]]) if k < len(rows) else -np.inf
-        return PartCandidates(rows[best_first], scores[best_first], floor)
+        return PartCandidates(rows[best_first], scores[best_first], floor, k)
 
     def check_all(self) -> None:
         """Read all of its files again.

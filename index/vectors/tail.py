@@ -138,7 +138,7 @@ class Tail:
             rows_k, scores_k = rows_k[best], scores_k[best]
             floor = float(scores_k.min())
         best_first = np.lexsort((rows_k, -scores_k))
-        return PartCandidates(rows_k[best_first], scores_k[best_first], floor)
+        return PartCandidates(rows_k[best_first], scores_k[best_first], floor, len(rows_k))
 
     def _sum(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         total_D: NDArray[np.float64] = self.unit_vectors(rows).sum(axis=0, dtype=np.float64)

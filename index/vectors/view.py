@@ -34,6 +34,8 @@ class Candidates(NamedTuple):
     floor: float
     """Every live row that scores above it is among them; -inf when all live rows are. Where a part
     is searched approximately, only as far as its recall goes."""
+    num_looked_at: int
+    """With those that were left out because they score too much."""
 
 
 class Kept(NamedTuple):
@@ -246,27 +248,32 @@ class View:
         few = all(placed.part.scores_all_of(keep_N) for placed, keep_N in pairs)
         return "kept rows" if few else "ivf"
 
-    def candidates(self, query_D: Vectors, k: int, *, kept: Kept | None = None) -> Candidates:
+    def candidates(
+        self, query_D: Vectors, k: int, *, kept: Kept | None = None, ceiling: float | None = None
+    ) -> Candidates:
         """The `k` best live rows or more, all there are if they are fewer.
 
         Args:
             kept: rows to keep to, removed ones among them or not; None for all.
+            ceiling: of these leave out what scores more, or most of it; None leaves out nothing.
         """
-        rows, scores, floor = [], [], -np.inf
+        rows, scores, floor, num_looked_at = [], [], -np.inf, 0
         for number, placed in enumerate(self.parts):
             keep_N = placed.alive_N
             if kept is not None:
                 own_N = kept.parts[number]
                 keep_N = own_N if keep_N is None else keep_N & own_N
-            found = placed.part.search(query_D, k, keep_N=keep_N)
+            found = placed.part.search(query_D, k, keep_N=keep_N, ceiling=ceiling)
             rows.append(found.rows_k + placed.first_row)
             scores.append(found.scores_k)
             floor = max(floor, found.floor)
+            num_looked_at += found.num_looked_at
         found = self.tail.search(query_D, k, keep_M=None if kept is None else kept.tail_M)
         rows_k = np.concatenate([*rows, found.rows_k + self.num_in_parts])
         scores_k = np.concatenate([*scores, found.scores_k])
         best_first = np.argsort(-scores_k, kind="stable")
-        return Candidates(rows_k[best_first], scores_k[best_first], max(floor, found.floor))
+        floor, num_looked_at = max(floor, found.floor), num_looked_at + found.num_looked_at
+        return Candidates(rows_k[best_first], scores_k[best_first], floor, num_looked_at)
 
     def _place_of(self, row: int) -> "tuple[Part | Tail, int]":
         """Where a row stands, and the first row of that place."""

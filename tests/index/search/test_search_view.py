@@ -231,6 +231,24 @@ class TestViews:
         certain = [score for score in found.scores_k.tolist() if score >= found.floor]
         assert certain == pytest.approx(best[: len(certain)], abs=FAR_APART)
 
+    @given(views, st.integers(1, 40), st.integers(0, 100), st.floats(-1, 1, width=32))
+    def test_what_scores_more_than_is_asked_for_is_looked_at_and_left_out(
+        self, truth: Truth, k: int, seed: int, ceiling: float
+    ) -> None:
+        query_D = unit_rows(1, seed=seed)[0]
+        all_of_it = truth.view.candidates(query_D, k)
+
+        found = truth.view.candidates(query_D, k, ceiling=ceiling)
+
+        wanted = all_of_it.scores_k <= np.float32(ceiling)
+        low = found.scores_k <= np.float32(ceiling)
+        assert found.rows_k[low].tolist() == all_of_it.rows_k[wanted].tolist()
+        assert found.scores_k[low].tolist() == all_of_it.scores_k[wanted].tolist()
+        assert found.num_looked_at == all_of_it.num_looked_at == len(all_of_it.rows_k)
+        missing = [w.score for w in scored(truth, query_D) if w.score <= ceiling - FAR_APART]
+        certain = [score for score in missing if score > found.floor + FAR_APART]
+        assert len(certain) <= np.count_nonzero(low)
+
     def test_scores_and_columns_of_rows_from_everywhere(self) -> None:
         truth = make_view([3, 2, 4], num_in_main=1, removed={1}, seed=1, num_distinct=99)
         query_D = unit_rows(1, seed=3)[0]

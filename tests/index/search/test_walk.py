@@ -151,3 +151,32 @@ def test_a_walk_goes_on_far_down_without_those_before() -> None:
     walk.reach(10)
 
     assert walk.settled[:10] == first.settled[301:311]
+
+
+def test_a_walk_that_begins_far_down_looks_at_little_more_than_lies_before() -> None:
+    truth = make_view([50] * 40, num_in_main=40, removed=set(), seed=1, num_distinct=10_000)
+    query_D = unit_rows(1, seed=3)[0]
+    first = Walk(truth.view, query_D, Route(merge=False))
+    first.reach(400)
+    assert first.num_passed(300) == 299  # better ones; the last one itself is met again
+    after = place_of(first.settled[299])
+
+    walk = Walk(truth.view, query_D, Route(merge=False, after=after), num_before=300)
+    walk.reach(10)
+
+    assert walk.settled[:10] == first.settled[300:310]
+    assert (walk.num_fetches, walk.num_candidates) == (1, 364)
+
+
+def test_a_walk_knows_how_many_windows_score_more_than_each_moment() -> None:
+    truth = make_view([50] * 40, num_in_main=40, removed=set(), seed=1, num_distinct=10_000)
+    query_D = unit_rows(1, seed=3)[0]
+    walk = Walk(truth.view, query_D, Route(merge=True))
+
+    for num in (5, 20, 100):
+        walk.reach(num)
+
+    scores = [window.score for window in with_bits(truth, query_D)]
+    better = [sum(score > moment.score for score in scores) for moment in walk.settled]
+    assert [walk.num_passed(num) for num in range(1, 1 + len(walk.settled))] == better
+    assert walk.num_passed(0) == 0
